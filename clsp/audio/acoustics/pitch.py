@@ -1,0 +1,128 @@
+"""Fundamental frequency by short-time autocorrelation and a shortest path through its candidates.
+
+The autocorrelation of a windowed frame is divided by that of the window, so a periodic frame has a peak near 1 at its
+period and at the multiples of it; a small cost an octave prefers the shortest of them, and a path through all frames
+settles what a single frame leaves open (after Boersma 1993, as used for speech since).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from clsp.audio.acoustics.frames import HOP_S, Flags, Floats, Samples, frame
+
+LOWEST_HZ, HIGHEST_HZ = 60.0, 600.0
+SEARCH_RATE = 8_000
+WINDOW_S = 0.050
+CANDIDATES = 6
+VOICING_THRESHOLD = 0.45
+OCTAVE_COST = 0.02
+JUMP_COST = 0.5  # an octave between neighbouring frames
+SWITCH_COST = 0.15  # between voiced and unvoiced
+STRENGTH_CEILING = 0.99999
+
+
+@dataclass(frozen=True, slots=True)
+class PitchTrack:
+    """Per frame: pitch in Hz (0 where unvoiced) and the strength of periodicity, 0 … 1."""
+
+    hz: Floats
+    strength: Floats
+
+    @property
+    def voiced(self) -> Flags:
+        """Frames that have a pitch."""
+        return self.hz > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Lags:
+    shortest: int
+    longest: int
+    window: Floats
+    window_correlation: Floats
+    size: int
+
+
+@cache
+def _lags() -> _Lags:
+    window = np.hanning(round(WINDOW_S * SEARCH_RATE) + 2)[1:-1]
+    longest = int(SEARCH_RATE / LOWEST_HZ) + 2
+    size = 1 << (len(window) + longest).bit_length()
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(window, size)) ** 2)[: longest + 1]
+    return _Lags(int(SEARCH_RATE / HIGHEST_HZ) - 1, longest, window, correlation / correlation[0], size)
+
+
+def track_pitch(samples: Samples, sampling_rate: int, active: Flags) -> PitchTrack:
+    """Pitch of every 10 ms frame; only frames marked active can be voiced."""
+    slow = resample_poly(samples.astype(np.float64), SEARCH_RATE, sampling_rate)
+    correlation = _correlation(slow.astype(np.float32), len(active))
+    hz, strength = _candidates(correlation)
+    chosen = _best_path(hz, strength, active)
+    rows = np.arange(len(active))
+    return PitchTrack(hz[rows, chosen], strength[rows, chosen])
+
+
+def _correlation(samples: Samples, count: int) -> Floats:
+    lags = _lags()
+    frames = frame(samples, len(lags.window), round(HOP_S * SEARCH_RATE), count).astype(np.float64)
+    frames = (frames - frames.mean(axis=1, keepdims=True)) * lags.window
+    spectrum = np.fft.rfft(frames, lags.size)
+    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[:, : lags.longest + 1]
+    energy = np.maximum(correlation[:, :1], np.finfo(np.float32).tiny)
+    return correlation / energy / lags.window_correlation
+
+
+def _candidates(correlation: Floats) -> tuple[Floats, Floats]:
+    """Pitch and strength (frames, CANDIDATES + 1) of the strongest peaks; column 0 is the unvoiced candidate."""
+    lags = _lags()
+    left, middle, right = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
+    peak = (middle > left) & (middle >= right) & (np.arange(1, lags.longest) >= lags.shortest)
+    curvature = np.where(peak, left - 2 * middle + right, -1.0)
+    shift = np.where(peak, 0.5 * (left - right) / curvature, 0.0)
+    height = middle - 0.25 * (left - right) * shift
+    hz = SEARCH_RATE / (np.arange(1, lags.longest) + shift)
+    inside = peak & (hz >= LOWEST_HZ) & (hz <= HIGHEST_HZ)
+    score = np.where(inside, height + OCTAVE_COST * np.log2(hz / LOWEST_HZ), -1.0)
+    order = np.argpartition(-score, CANDIDATES, axis=1)[:, :CANDIDATES]
+    found = np.take_along_axis(inside, order, axis=1)
+    hz = np.where(found, np.take_along_axis(hz, order, axis=1), 0.0)
+    strength = np.where(found, np.take_along_axis(height, order, axis=1), 0.0)
+    nothing = np.zeros((len(hz), 1))
+    return np.hstack([nothing, hz]), np.hstack([nothing, np.clip(strength, 0.0, STRENGTH_CEILING)])
+
+
+def _best_path(hz: Floats, strength: Floats, active: Flags) -> np.ndarray:
+    """Index of the chosen candidate of every frame: the cheapest path (Viterbi)."""
+    octave = np.log2(np.where(hz > 0, hz, LOWEST_HZ) / LOWEST_HZ)
+    voiced = hz > 0
+    gain = np.where(voiced, strength + OCTAVE_COST * octave, VOICING_THRESHOLD)
+    gain = np.where(voiced & ~active[:, None], -1.0, gain)
+    gain[:, 1:][~voiced[:, 1:]] = -2.0
+    step = _transition(octave, voiced)
+    back = np.zeros(hz.shape, dtype=np.int64)
+    total = gain[0]
+    columns = np.arange(hz.shape[1])
+    for row in range(1, len(hz)):
+        options = total[:, None] - step[row - 1]
+        best = options.argmax(axis=0)
+        back[row] = best
+        total = options[best, columns] + gain[row]
+    return _walk_back(back, int(total.argmax()))
+
+
+def _transition(octave: Floats, voiced: Flags) -> Floats:
+    """Cost (frames − 1, from, to) of following one candidate by another."""
+    before, after = voiced[:-1, :, None], voiced[1:, None, :]
+    jump = JUMP_COST * np.abs(octave[:-1, :, None] - octave[1:, None, :])
+    return np.where(before & after, jump, np.where(before != after, SWITCH_COST, 0.0))
+
+
+def _walk_back(back: np.ndarray, last: int) -> np.ndarray:
+    path = np.empty(len(back), dtype=np.int64)
+    path[-1] = last
+    for row in range(len(back) - 1, 0, -1):
+        path[row - 1] = back[row, path[row]]
+    return path

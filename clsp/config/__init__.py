@@ -1,0 +1,68 @@
+"""The configuration: one frozen, validated object, read from YAML; an unknown key is an error.
+
+Every number an operator may tune has its one place in a section module of this package, with its default and what it
+means. Presets are YAML files in ``presets/`` that change only what they name.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from clsp.config.base import Section
+from clsp.config.captions import AnnotateSettings, EndpointSettings, SamplingSettings, VerifySettings
+from clsp.config.evaluation import EvaluationSettings, RegisterSettings
+from clsp.config.features import FeatureSettings
+from clsp.config.ingest import IngestSettings
+from clsp.config.quality import QualitySettings
+from clsp.config.serving import ServeSettings
+from clsp.config.training import BatchSettings, OptimiserSettings, StageSettings, TrainSettings
+from clsp.errors import ConfigError
+
+__all__ = [
+    "AnnotateSettings", "BatchSettings", "Config", "EndpointSettings", "EvaluationSettings", "FeatureSettings",
+    "IngestSettings", "OptimiserSettings", "QualitySettings", "RegisterSettings", "SamplingSettings", "Section",
+    "ServeSettings", "StageSettings", "TrainSettings", "VerifySettings", "load_config", "parse_settings",
+]  # fmt: skip
+
+
+S = TypeVar("S", bound=Section)
+
+
+class Config(Section):
+    """Settings of the whole flow, a section a step."""
+
+    ingest: IngestSettings = IngestSettings()
+    annotate: AnnotateSettings = AnnotateSettings()
+    verify: VerifySettings = VerifySettings()
+    quality: QualitySettings = QualitySettings()
+    features: FeatureSettings = FeatureSettings()
+    train: TrainSettings = TrainSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    register_model: RegisterSettings = RegisterSettings()
+    serve: ServeSettings = ServeSettings()
+
+
+def load_config(source: str = "published") -> Config:
+    """Configuration of a preset (``published``, ``demo``) or of a YAML file; ``ConfigError`` names every wrong key."""
+    path = Path(source) if source.endswith((".yaml", ".yml")) else None
+    try:
+        text = path.read_text() if path else files("clsp.config").joinpath(f"presets/{source}.yaml").read_text()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"no configuration {source!r}", hint="name a preset (published, demo) or a .yaml file"
+        ) from error
+    return parse_settings(Config, yaml.safe_load(text) or {})
+
+
+def parse_settings(kind: type[S], values: dict[str, Any] | str) -> S:
+    """Validate ``values`` (a mapping or its JSON) as ``kind``; ``ConfigError`` lists what is wrong."""
+    try:
+        return kind.model_validate_json(values) if isinstance(values, str) else kind.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}" for item in error.errors())
+        raise ConfigError(
+            f"wrong settings: {problems}", hint="see clsp/config for the names and their meaning"
+        ) from error

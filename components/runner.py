@@ -1,0 +1,77 @@
+"""What every step does around its body: open the store, skip finished work, and leave a record of the run.
+
+The record (``runs/RUN/STEP.json``) holds what a manifest must not: seconds, memory, and whether work was reused.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import orjson
+
+from clsp.hashing import canonical_json
+from clsp.logs import configure_logs, get_logger
+from clsp.processes import die_with_parent, peak_rss_bytes
+from clsp.storage import ObjectStore, open_store
+from clsp.storage.ledger import Ledger
+from clsp.storage.manifest import Recipe
+from clsp.storage.steps import Outcome, StepResult, run_step
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One line of the summary: what a step took in, gave out and cost in this run."""
+
+    name: str
+    unit: str
+    rows_in: int
+    accepted: int
+    rejected: dict[str, int]
+    failed: dict[str, int]
+    seconds: float
+    max_rss_bytes: int
+    reused: bool
+    manifest: str
+
+
+Body = Callable[[ObjectStore, Ledger], Outcome]
+
+
+def execute(store_uri: str, run_id: str, recipe: Recipe, parents: tuple[str, ...], body: Body) -> str:
+    """Run one step and return the name of its manifest."""
+    configure_logs()
+    if os.environ.get("CLSP_DIE_WITH_PARENT"):
+        die_with_parent()
+    store = open_store(store_uri)
+    started = time.monotonic()
+    result = run_step(store, recipe, parents, lambda ledger: body(store, ledger))
+    report = _report(recipe.step, result, time.monotonic() - started)
+    store.put_if_absent(f"runs/{run_id}/{recipe.step}.json", canonical_json(asdict(report)))
+    log.info("step_done", **asdict(report))
+    return result.name
+
+
+def _report(step: str, result: StepResult, seconds: float) -> StepReport:
+    counts = result.manifest.counts
+    return StepReport(
+        name=step,
+        unit=counts.unit,
+        rows_in=counts.rows_in,
+        accepted=counts.accepted,
+        rejected=counts.rejected,
+        failed=counts.failed,
+        seconds=round(seconds, 3),
+        max_rss_bytes=peak_rss_bytes(),
+        reused=result.reused,
+        manifest=result.name,
+    )
+
+
+def read_reports(store: ObjectStore, run_id: str) -> dict[str, StepReport]:
+    """The reports a run has left so far, by step."""
+    keys = list(store.list(f"runs/{run_id}/"))
+    reports = [StepReport(**orjson.loads(store.get(key))) for key in keys]
+    return {report.name: report for report in reports}

@@ -1,0 +1,1 @@
+"""The embedding server: both towers of a registered version as endpoints."""
