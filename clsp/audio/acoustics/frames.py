@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 Flags = NDArray[np.bool_]
 
 HOP_S = 0.010
@@ -51,7 +51,7 @@ def level_frames(samples: Samples, sampling_rate: int) -> Levels:
 
 def decibels(power: Floats) -> Floats:
     """Power as decibels, never below the floor."""
-    return 10.0 * np.log10(np.maximum(power, 10.0 ** (FLOOR_DBFS / 10.0)))
+    return np.asarray(10.0 * np.log10(np.maximum(power, 10.0 ** (FLOOR_DBFS / 10.0))))
 
 
 def mean_dbfs(dbfs: Floats) -> float:

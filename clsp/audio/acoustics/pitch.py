@@ -72,7 +72,7 @@ def _correlation(samples: Samples, count: int) -> Floats:
     spectrum = np.fft.rfft(frames, lags.size)
     correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[:, : lags.longest + 1]
     energy = np.maximum(correlation[:, :1], np.finfo(np.float32).tiny)
-    return correlation / energy / lags.window_correlation
+    return np.asarray(correlation / energy / lags.window_correlation)
 
 
 def _candidates(correlation: Floats) -> tuple[Floats, Floats]:

@@ -53,9 +53,7 @@ def _nuclei(dbfs: Floats, voiced: Flags, speech: Flags) -> np.ndarray:
     floor = float(np.quantile(dbfs[speech], 0.95)) - BELOW_LOUD_DB
     envelope = gaussian_filter1d(np.maximum(dbfs, floor - 5.0), SMOOTHING_S / HOP_S)
     edged = np.concatenate([[floor - 5.0], envelope, [floor - 5.0]])
-    peaks, _ = find_peaks(
-        edged, height=floor, prominence=PROMINENCE_DB, distance=round(SHORTEST_SYLLABLE_S / HOP_S)
-    )
+    peaks, _ = find_peaks(edged, height=floor, prominence=PROMINENCE_DB, distance=round(SHORTEST_SYLLABLE_S / HOP_S))
     peaks = peaks - 1
     near = np.convolve(voiced, np.ones(5), mode="same") > 0
     return np.asarray(peaks[near[peaks] & speech[peaks]])

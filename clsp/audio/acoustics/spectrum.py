@@ -1,5 +1,7 @@
 """Where the energy of a voice sits in frequency: brightness."""
 
+import math
+
 import numpy as np
 
 from clsp.audio.acoustics.frames import HOP_S, LEVEL_WINDOW_S, Flags, Samples, frame
@@ -24,6 +26,6 @@ def measure_spectrum(samples: Samples, sampling_rate: int, active: Flags) -> dic
     centroid = float(np.sum(amplitude * frequency) / max(float(np.sum(amplitude)), np.finfo(np.float32).tiny))
     power = amplitude**2
     high, low = float(power[frequency >= CORNER_HZ].sum()), float(power[frequency < CORNER_HZ].sum())
-    tiny = np.finfo(np.float32).tiny
-    tilt = 10.0 * float(np.log10(max(high, tiny)) - np.log10(max(low, tiny)))
-    return {"centroid_hz": centroid, "tilt_db": float(np.clip(tilt, -LIMIT_DB, LIMIT_DB))}
+    tiny = float(np.finfo(np.float32).tiny)
+    tilt = 10.0 * (math.log10(max(high, tiny)) - math.log10(max(low, tiny)))
+    return {"centroid_hz": centroid, "tilt_db": min(max(tilt, -LIMIT_DB), LIMIT_DB)}

@@ -109,7 +109,9 @@ def _harmonicity(strength: Floats) -> float:
     if not len(strength):
         return 0.0
     periodic = np.clip(strength, 1e-4, 1.0 - 1e-4)
-    return float(np.mean(10.0 * np.log10(periodic / (1.0 - periodic))).clip(-HARMONICITY_LIMIT_DB, HARMONICITY_LIMIT_DB))
+    return float(
+        np.mean(10.0 * np.log10(periodic / (1.0 - periodic))).clip(-HARMONICITY_LIMIT_DB, HARMONICITY_LIMIT_DB)
+    )
 
 
 def _roughness(track: PitchTrack) -> float:

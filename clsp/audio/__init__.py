@@ -1,0 +1,1 @@
+"""Sound in, segments, features and measures out."""
