@@ -7,9 +7,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import orjson
 
+from clsp.errors import ClspError
 from clsp.hashing import canonical_json
 from clsp.logs import configure_logs, get_logger
 from clsp.processes import die_with_parent, peak_rss_bytes
@@ -38,13 +41,32 @@ class StepReport:
 
 
 Body = Callable[[ObjectStore, Ledger], Outcome]
+Entry = TypeVar("Entry", bound=Callable[..., str])
+
+
+def step_entry(step: str) -> Callable[[Entry], Entry]:
+    """Mark the ``run`` function of a step: logs are set up, and its end is told, with the reason when it failed."""
+
+    def decorate(entry: Entry) -> Entry:
+        @wraps(entry)
+        def run(*args: Any, **kwargs: Any) -> str:
+            configure_logs()
+            if os.environ.get("CLSP_DIE_WITH_PARENT"):
+                die_with_parent()
+            log.info("step_started", step=step)
+            try:
+                return entry(*args, **kwargs)
+            except Exception as error:
+                _report_failure(step, error)
+                raise
+
+        return cast("Entry", run)
+
+    return decorate
 
 
 def execute(store_uri: str, run_id: str, recipe: Recipe, parents: tuple[str, ...], body: Body) -> str:
-    """Run one step and return the name of its manifest."""
-    configure_logs()
-    if os.environ.get("CLSP_DIE_WITH_PARENT"):
-        die_with_parent()
+    """Run one step, unless its output is there, and return the name of its manifest."""
     store = open_store(store_uri)
     started = time.monotonic()
     result = run_step(store, recipe, parents, lambda ledger: body(store, ledger))
@@ -52,6 +74,17 @@ def execute(store_uri: str, run_id: str, recipe: Recipe, parents: tuple[str, ...
     store.put_if_absent(f"runs/{run_id}/{recipe.step}.json", canonical_json(asdict(report)))
     log.info("step_done", **asdict(report))
     return result.name
+
+
+def _report_failure(step: str, error: Exception) -> None:
+    message = Exception.__str__(error) if isinstance(error, ClspError) else f"{type(error).__name__}: {error}"
+    log.error(
+        "step_failed",
+        step=step,
+        message=message,
+        hint=getattr(error, "hint", ""),
+        exit_code=error.exit_code if isinstance(error, ClspError) else 70,
+    )
 
 
 def _report(step: str, result: StepResult, seconds: float) -> StepReport:

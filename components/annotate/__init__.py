@@ -1,0 +1,1 @@
+"""A captioner describes every segment in several independent views."""

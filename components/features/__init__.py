@@ -1,0 +1,1 @@
+"""Feast holds what a training set is selected by; a historical join selects it."""

@@ -1,0 +1,1 @@
+"""An immutable model version, and an alias that moves by compare-and-swap."""

@@ -1,0 +1,1 @@
+"""The registered version answers a real embedding through its own server."""

@@ -1,0 +1,1 @@
+"""Stage 1: symmetric InfoNCE on fine captions."""

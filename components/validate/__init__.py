@@ -1,0 +1,1 @@
+"""Great Expectations guards the whole; segments and captions become examples."""

@@ -1,0 +1,1 @@
+"""Rules and a judge check every caption; each rejection names its item."""
