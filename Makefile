@@ -1,0 +1,61 @@
+# The two commands are `make demo` and `make test`; everything else serves them.
+# They need Python >= 3.11 and make; the environment is built on first use. TORCH=cpu takes the small build of torch.
+
+PYTHON ?= python3
+TORCH ?= default
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+READY := $(VENV)/.ready-$(TORCH)
+GPU_WHEELS := ^(torch|triton|nvidia-[a-z0-9-]*)==
+OUT ?= demo
+DEMO ?=
+
+export PYTHONHASHSEED := 0
+
+.PHONY: help setup demo test test-fast check format lock clean
+
+help:  ## Say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY)  ## Build the environment from the lock file
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "building the environment in $(VENV) (once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+ifeq ($(TORCH),cpu)
+	@grep -vE '$(GPU_WHEELS)' requirements.lock > $(VENV)/requirements.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --compile-bytecode -r $(VENV)/requirements.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --compile-bytecode --torch-backend cpu "$$(grep '^torch==' requirements.lock)"
+else
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --compile-bytecode -r requirements.lock
+endif
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## Run the whole flow on this machine's CPU, tiny (OUT=folder, DEMO="--audio recordings/")
+	@$(BIN)/clsp demo --out $(OUT) $(DEMO)
+
+test: $(READY)  ## Run every test
+	@$(BIN)/python -m pytest --durations=15
+
+test-fast: $(READY)  ## Run the tests that take less than ten seconds
+	@$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY)  ## Format, lint, types and layers
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(READY)  ## Format and mend what a tool can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(READY)  ## Resolve requirements.in again into requirements.lock
+	@$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --upgrade requirements.in -o requirements.lock
+
+clean:  ## Remove the environment and the demo
+	rm -rf $(VENV) $(OUT)
