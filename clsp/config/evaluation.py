@@ -10,9 +10,11 @@ class EvaluationSettings(Section):
 
     split: str = Field("test", description="Split that is reported; checkpoints are chosen on dev")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of each interval")
-    confidence: float = Field(0.95, gt=0, lt=1)
-    batch_size: int = Field(16, ge=1)
-    seed: int = 0
+    confidence: float = Field(0.95, gt=0, lt=1, description="Share of resamples (and of shuffles) inside an interval")
+    control_shuffles: int = Field(400, ge=40, description="Random pairings that the shuffled control scores")
+    batch_size: int = Field(16, ge=1, description="Clips or captions of one forward")
+    examples_per_unit: int = Field(256, ge=1, description="Clips that are embedded and committed together")
+    seed: int = Field(0, description="Seed of resamples and shuffles")
 
 
 class RegisterSettings(Section):

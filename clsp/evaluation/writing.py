@@ -1,0 +1,47 @@
+"""The evaluation as files: JSON for programs, Markdown for the model card and for people."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import JsonValue
+
+_TITLES = {"speech_to_text": "speech → text", "text_to_speech": "text → speech"}
+
+
+def write_evaluation(folder: Path, info: Mapping[str, JsonValue]) -> None:
+    """Write ``evaluation.json`` and ``evaluation.md`` for the info of an evaluate manifest."""
+    folder.joinpath("evaluation.json").write_bytes(orjson.dumps(info, option=orjson.OPT_INDENT_2))
+    folder.joinpath("evaluation.md").write_text("\n".join(_lines(info)) + "\n")
+
+
+def _lines(info: Mapping[str, Any]) -> Iterator[str]:
+    yield "# Retrieval on held-out speakers"
+    yield ""
+    yield f"Split `{info['split']}`: {info['clips']} clips of {info['speakers']} speakers. Figures in percent."
+    yield ""
+    yield "| captions | direction | R@1 (interval) | R@5 | R@10 | mAP@10 | median rank | chance | shuffled R@1 |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for kind, directions in info["retrieval"].items():
+        for direction, scores in directions.items():
+            yield _line(kind, direction, scores, info["control"][kind][direction])
+    yield ""
+    yield "Ties share credit. Intervals resample queries; the shuffled one is where random pairings fall."
+
+
+def _line(kind: str, direction: str, scores: Mapping[str, float], control: Mapping[str, float]) -> str:
+    cells = [
+        kind, _TITLES[direction], _with_interval(scores), _percent(scores["r5"]), _percent(scores["r10"]),
+        _percent(scores["map10"]), f"{scores['median_rank']:g} of {scores['n']}", _percent(scores["chance"]),
+        _with_interval(control),
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _with_interval(scores: Mapping[str, float]) -> str:
+    return f"{_percent(scores['r1'])} ({_percent(scores['r1_low'])}–{_percent(scores['r1_high'])})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
