@@ -1,0 +1,193 @@
+"""The shape of a dual encoder: what `config.json` of a model directory says.
+
+One frozen description builds every module, so that a directory of weights can be understood without the code
+that trained it. Values per stack may be lists, comma-joined strings (as published) or one value for all stacks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+PER_STACK = (
+    "num_encoder_layers",
+    "encoder_dim",
+    "encoder_unmasked_dim",
+    "num_heads",
+    "feedforward_dim",
+    "cnn_module_kernel",
+    "query_head_dim",
+    "pos_head_dim",
+    "value_head_dim",
+)
+# Bookkeeping of other libraries in published config files; it describes no weights.
+FOREIGN_KEYS = frozenset(
+    {
+        "_name_or_path",
+        "architectures",
+        "auto_map",
+        "chunk_size",
+        "dtype",
+        "left_context_frames",
+        "model_type",
+        "torch_dtype",
+        "transformers_version",
+    }
+)
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(value.split(","))
+    return (value,) if isinstance(value, int) else value
+
+
+def _single(value: object) -> object:
+    """One value, also when it is spelled once for every stack."""
+    parts = _split(value)
+    return parts[0] if isinstance(parts, tuple | list) and len(set(parts)) == 1 else value
+
+
+Positive = Annotated[int, Field(gt=0)]
+PerStack = Annotated[tuple[Positive, ...], BeforeValidator(_split)]
+OneForAll = Annotated[Positive, BeforeValidator(_single)]
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Regularisation(BaseModel):
+    """What training drops at random; the defaults are the published values at their end (reference 3.17).
+
+    dropout: hidden units of feed-forwards and of the front end. position_dropout: positional codes.
+    head_dropout: hidden units of the transforms. layer_skip: share of clips that skip a layer, × √downsampling.
+    convnext_skip: share of clips that skip the front end's residual block. feature_mask: share of clips whose
+    upper channels (beyond encoder_unmasked_dim) are zeroed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dropout: Probability = 0.1
+    position_dropout: Probability = 0.15
+    head_dropout: Probability = 0.1
+    layer_skip: Probability = 0.035
+    convnext_skip: Probability = 0.015
+    feature_mask: Probability = 0.125
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """One stack's share of a `ModelConfig`."""
+
+    downsampling_factor: int
+    num_encoder_layers: int
+    encoder_dim: int
+    encoder_unmasked_dim: int
+    num_heads: int
+    feedforward_dim: int
+    cnn_module_kernel: int
+    query_head_dim: int
+    pos_head_dim: int
+    value_head_dim: int
+    pos_dim: int
+    dropout: float
+    position_dropout: float
+    layer_skip: float
+
+
+class ModelConfig(BaseModel):
+    """Dual encoder: Zipformer2 speech tower, RoBERTa text tower, projections (reference 1.2).
+
+    `text` is a RoBERTa configuration as in its own config.json. `frontend_channels` are the three convolutions'
+    outputs. `padding` "neutral" gives every clip the embedding it has alone; "published" lets clips see the
+    padding beside them, as the published code does (reference 1.4).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_mel_bins: Annotated[int, Field(ge=8)] = 128
+    downsampling_factor: PerStack
+    num_encoder_layers: PerStack
+    encoder_dim: PerStack
+    encoder_unmasked_dim: PerStack
+    num_heads: PerStack
+    feedforward_dim: PerStack
+    cnn_module_kernel: PerStack
+    query_head_dim: PerStack = (32,)
+    pos_head_dim: PerStack = (4,)
+    value_head_dim: PerStack = (12,)
+    pos_dim: OneForAll = 48
+    output_downsampling_factor: OneForAll = 2
+    embedding_dim: OneForAll = 512
+    text: dict[str, Any]
+    frontend_channels: Annotated[PerStack, Field(min_length=3, max_length=3)] = (8, 32, 128)
+    regularisation: Regularisation = Regularisation()
+    padding: Literal["neutral", "published"] = "neutral"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _broadcast(cls, values: Any) -> Any:
+        """Repeat values given once for every stack."""
+        if not isinstance(values, Mapping) or "downsampling_factor" not in values:
+            return values
+        stacks = len(_as_tuple(values["downsampling_factor"]))
+        filled = dict(values)
+        for name in PER_STACK:
+            parts = _as_tuple(values.get(name, cls.model_fields[name].default))
+            if len(parts) == 1:
+                filled[name] = parts * stacks
+        return filled
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        stacks = len(self.downsampling_factor)
+        for name in PER_STACK:
+            if len(getattr(self, name)) != stacks:
+                raise ValueError(f"{name} has {len(getattr(self, name))} values for {stacks} stacks")
+        if any(kernel % 2 == 0 for kernel in self.cnn_module_kernel):
+            raise ValueError("cnn_module_kernel must be odd, so that a frame is in the middle of its kernel")
+        if any(dim * 3 % 4 for dim in self.feedforward_dim + self.encoder_dim):
+            raise ValueError("feedforward_dim and encoder_dim must be multiples of 4")
+        return self
+
+    @classmethod
+    def from_published(cls, values: Mapping[str, Any]) -> Self:
+        """Read a published config.json: other libraries' bookkeeping is dropped, anything else unknown refused."""
+        kept = {key: value for key, value in values.items() if key not in FOREIGN_KEYS}
+        if kept.pop("causal", False):
+            raise ValueError("causal encoders are not supported; CLSP and SPEAR are not causal")
+        return cls.model_validate(kept)
+
+    @property
+    def text_dim(self) -> int:
+        """Channels of the text tower's pooled vector; RoBERTa's own default if not given."""
+        return int(self.text.get("hidden_size", 768))
+
+    @property
+    def output_dim(self) -> int:
+        """Channels of the speech tower's frames."""
+        return max(self.encoder_dim)
+
+    @property
+    def stacks(self) -> tuple[StackConfig, ...]:
+        """The settings of each stack."""
+        return tuple(self._stack(index) for index in range(len(self.downsampling_factor)))
+
+    def with_text(self, **changes: Any) -> Self:
+        """The same model with other RoBERTa settings, say the vocabulary of a tokenizer made for it."""
+        return self.model_copy(update={"text": {**self.text, **changes}})
+
+    def _stack(self, index: int) -> StackConfig:
+        factor = self.downsampling_factor[index]
+        return StackConfig(
+            downsampling_factor=factor,
+            pos_dim=self.pos_dim,
+            dropout=self.regularisation.dropout,
+            position_dropout=self.regularisation.position_dropout,
+            layer_skip=min(self.regularisation.layer_skip * factor**0.5, 1.0),
+            **{name: getattr(self, name)[index] for name in PER_STACK},
+        )
+
+
+def _as_tuple(value: object) -> tuple[Any, ...]:
+    parts = _split(value)
+    return tuple(parts) if isinstance(parts, list | tuple) else (parts,)

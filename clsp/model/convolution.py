@@ -1,0 +1,25 @@
+"""Convolution module: what a frame's near neighbours say about it."""
+
+from torch import Tensor, nn
+
+from clsp.model.activations import swoosh_r
+from clsp.model.config import StackConfig
+from clsp.model.depthwise import DepthwiseConv1d
+from clsp.model.initialisation import scaled_linear
+
+
+class ConvolutionModule(nn.Module):
+    """Gate, depthwise convolution over time, SwooshR, linear, on (N, T, C) (reference 3.15)."""
+
+    def __init__(self, config: StackConfig) -> None:
+        super().__init__()
+        self.in_proj = nn.Linear(config.encoder_dim, 2 * config.encoder_dim)
+        self.depthwise_conv = DepthwiseConv1d(config.encoder_dim, config.cnn_module_kernel)
+        self.out_proj = scaled_linear(config.encoder_dim, config.encoder_dim, 0.05)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """`mask` (N, T) is True at padding, which the convolution sees as zeros."""
+        values, gate = self.in_proj(x).chunk(2, dim=-1)
+        gated = (values * gate.sigmoid()).masked_fill(mask[:, :, None], 0.0)
+        out: Tensor = self.out_proj(swoosh_r(self.depthwise_conv(gated)))
+        return out

@@ -1,0 +1,79 @@
+"""The front end: log-mel frames at 100 a second to encoder frames at 50 a second.
+
+Three plain convolutions and a ConvNeXt block see time and frequency together; a linear layer then forgets which
+was which. State-dict names follow reference 1.3, shapes 3.10.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from clsp.model.activations import SwooshR, swoosh_l
+from clsp.model.config import ModelConfig
+from clsp.model.initialisation import shrink
+from clsp.model.masking import SharedDropout, kept_clips, padding_mask
+from clsp.model.norm import BiasNorm
+
+MIN_FRAMES = 9
+CONVNEXT_KERNEL = 7
+CONVNEXT_EXPANSION = 3
+
+
+def embedded_lengths(frame_lengths: Tensor) -> Tensor:
+    """Encoder frames of clips with the given log-mel frame counts; convolutions eat seven frames."""
+    return torch.div(frame_lengths - 7, 2, rounding_mode="floor").clamp(min=0)
+
+
+class Frontend(nn.Module):
+    """(N, T, F) log-mel features to (N, (T−7)//2, D) frames."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        low, middle, high = config.frontend_channels
+        columns = ((config.num_mel_bins - 1) // 2 - 1) // 2
+        width = config.encoder_dim[0]
+        # The keys are positions in the published Sequential, whose other places hold no weights.
+        self.conv = nn.ModuleDict(
+            {
+                "0": nn.Conv2d(1, low, 3, padding=(0, 1)),
+                "4": nn.Conv2d(low, middle, 3, stride=2),
+                "7": nn.Conv2d(middle, high, 3, stride=(1, 2)),
+            }
+        )
+        self.activation = SwooshR()
+        self.convnext = ConvNeXt(high, config.regularisation.convnext_skip)
+        self.out = nn.Linear(high * columns, width)
+        self.out_norm = BiasNorm(width)
+        self.dropout = SharedDropout(config.regularisation.dropout)
+        self.masks_padding = config.padding == "neutral"
+
+    def forward(self, features: Tensor, frame_lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames and their counts. A clip's frames come from its own features only."""
+        x = features.unsqueeze(1)
+        for conv in self.conv.values():
+            x = self.activation(conv(x))
+        lengths = embedded_lengths(frame_lengths)
+        if self.masks_padding:
+            x = x.masked_fill(padding_mask(lengths, x.shape[2])[:, None, :, None], 0.0)
+        x = self.convnext(x)
+        x = self.out(x.transpose(1, 2).flatten(2))
+        return self.dropout(self.out_norm(x)), lengths
+
+
+class ConvNeXt(nn.Module):
+    """Residual block over (N, C, T, F): depthwise 7×7, then per pixel to 3·C channels and back."""
+
+    def __init__(self, channels: int, skip: float) -> None:
+        super().__init__()
+        hidden = channels * CONVNEXT_EXPANSION
+        padding = CONVNEXT_KERNEL // 2
+        self.depthwise_conv = nn.Conv2d(channels, channels, CONVNEXT_KERNEL, groups=channels, padding=padding)
+        self.pointwise_conv1 = nn.Conv2d(channels, hidden, 1)
+        self.pointwise_conv2 = shrink(nn.Conv2d(hidden, channels, 1), 0.01)
+        self.skip = skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x plus the block's change of it; while training some clips go without."""
+        change: Tensor = self.pointwise_conv2(swoosh_l(self.pointwise_conv1(self.depthwise_conv(x))))
+        if self.training and self.skip > 0.0:
+            change = change * kept_clips(x, self.skip)
+        return x + change

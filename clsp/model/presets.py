@@ -1,0 +1,73 @@
+"""Named sizes, from one that trains on a laptop to the published one."""
+
+from types import MappingProxyType
+from typing import Any
+
+from clsp.errors import ConfigError
+from clsp.model.config import ModelConfig, Regularisation
+
+ROBERTA_BASE: dict[str, Any] = {
+    "vocab_size": 50_265,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 514,
+    "type_vocab_size": 1,
+    "layer_norm_eps": 1e-5,
+}
+
+
+def _spear(dim: int, layers: tuple[int, ...], unmasked: int) -> ModelConfig:
+    """The seven stacks that SPEAR and CLSP share (reference 1.2, 2.2)."""
+    return ModelConfig(
+        downsampling_factor=(1, 2, 4, 8, 4, 2, 1),
+        num_encoder_layers=layers,
+        encoder_dim=(dim,),
+        encoder_unmasked_dim=(unmasked,),
+        num_heads=(8,),
+        feedforward_dim=(3 * dim,),
+        cnn_module_kernel=(31, 31, 15, 15, 15, 31, 31),
+        text=ROBERTA_BASE,
+    )
+
+
+TINY = ModelConfig(
+    downsampling_factor=(2, 4),
+    num_encoder_layers=(2, 2),
+    encoder_dim=(64,),
+    encoder_unmasked_dim=(64,),
+    num_heads=(4,),
+    feedforward_dim=(128,),
+    cnn_module_kernel=(15, 9),
+    query_head_dim=(16,),
+    embedding_dim=128,
+    frontend_channels=(4, 8, 16),
+    text={
+        **ROBERTA_BASE,
+        "vocab_size": 4096,
+        "hidden_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 192,
+        "max_position_embeddings": 258,
+    },
+    regularisation=Regularisation(layer_skip=0.0, convnext_skip=0.0, feature_mask=0.0),
+)
+
+# Layer counts of SPEAR-Base are not published; these meet its 93 M parameters.
+PRESETS = MappingProxyType(
+    {
+        "tiny": TINY,
+        "clsp-base": _spear(512, (1, 2, 3, 3, 1, 1, 1), 384),
+        "clsp-large": _spear(1024, (1, 2, 2, 3, 1, 1, 1), 512),
+        "clsp-xlarge": _spear(1280, (1, 2, 3, 4, 1, 1, 1), 768),
+    }
+)
+
+
+def preset(name: str) -> ModelConfig:
+    """The configuration of that name; ConfigError if there is none."""
+    if name not in PRESETS:
+        raise ConfigError(f"no model preset is named {name!r}", hint=f"choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
