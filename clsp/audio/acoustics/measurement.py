@@ -25,9 +25,10 @@ def measure(samples: Samples, sampling_rate: int = 16_000) -> Acoustics:
     if samples.ndim != 1:
         raise ValueError(f"a mono clip is one-dimensional, this one has shape {samples.shape}")
     clean = np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
+    clean = clean if len(clean) else np.zeros(1, dtype=np.float32)
     levels = level_frames(clean, sampling_rate)
     track = track_pitch(clean, sampling_rate, levels.active)
-    rhythm = measure_rhythm(levels, track.voiced)
+    rhythm = measure_rhythm(clean, sampling_rate, levels.active, track.voiced)
     return Acoustics(
         duration_s=len(samples) / sampling_rate,
         **summarise_voice(track, levels.active),

@@ -21,6 +21,9 @@ VOICING_THRESHOLD = 0.45
 OCTAVE_COST = 0.02
 JUMP_COST = 0.5  # an octave between neighbouring frames
 SWITCH_COST = 0.15  # between voiced and unvoiced
+REGISTER_OCTAVES = 1.25  # either side of the median
+SECOND_PERIOD_ALLOWANCE = 0.1
+LEAST_VOICED_SHARE = 0.15  # of the active frames; below it a clip has no voice
 STRENGTH_CEILING = 0.99999
 
 
@@ -62,7 +65,16 @@ def track_pitch(samples: Samples, sampling_rate: int, active: Flags) -> PitchTra
     hz, strength = _candidates(correlation)
     chosen = _best_path(hz, strength, active)
     rows = np.arange(len(active))
-    return PitchTrack(hz[rows, chosen], strength[rows, chosen])
+    return _without_chance(PitchTrack(hz[rows, chosen], strength[rows, chosen]), active)
+
+
+def _without_chance(track: PitchTrack, active: Flags) -> PitchTrack:
+    """Noise that happened to look periodic is unvoiced: far outside the clip's register, or all there is of it."""
+    if track.voiced.sum() <= LEAST_VOICED_SHARE * active.sum():
+        return PitchTrack(np.zeros_like(track.hz), np.zeros_like(track.strength))
+    median = float(np.median(track.hz[track.voiced]))
+    near = track.voiced & (np.abs(np.log2(np.where(track.voiced, track.hz, median) / median)) < REGISTER_OCTAVES)
+    return PitchTrack(np.where(near, track.hz, 0.0), np.where(near, track.strength, 0.0))
 
 
 def _correlation(samples: Samples, count: int) -> Floats:
@@ -89,9 +101,21 @@ def _candidates(correlation: Floats) -> tuple[Floats, Floats]:
     order = np.argpartition(-score, CANDIDATES, axis=1)[:, :CANDIDATES]
     found = np.take_along_axis(inside, order, axis=1)
     hz = np.where(found, np.take_along_axis(hz, order, axis=1), 0.0)
-    strength = np.where(found, np.take_along_axis(height, order, axis=1), 0.0)
+    height = np.minimum(np.take_along_axis(height, order, axis=1), _second_period(correlation, hz))
+    strength = np.where(found, height, 0.0)
     nothing = np.zeros((len(hz), 1))
     return np.hstack([nothing, hz]), np.hstack([nothing, np.clip(strength, 0.0, STRENGTH_CEILING)])
+
+
+def _second_period(correlation: Floats, hz: Floats) -> Floats:
+    """Correlation two periods away: high for a voice, faded for noise that rings in a formant; 1 out of reach."""
+    lag = 2.0 * SEARCH_RATE / np.where(hz > 0, hz, HIGHEST_HZ)
+    inside = lag < correlation.shape[1] - 1
+    left = np.where(inside, lag, 0.0).astype(np.int64)
+    rows = np.arange(len(hz))[:, None]
+    share = np.where(inside, lag, 0.0) - left
+    between = (1.0 - share) * correlation[rows, left] + share * correlation[rows, left + 1]
+    return np.where(inside, between + SECOND_PERIOD_ALLOWANCE, 1.0)
 
 
 def _best_path(hz: Floats, strength: Floats, active: Flags) -> np.ndarray:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
+from scipy.signal import butter, find_peaks, sosfilt
 
-from clsp.audio.acoustics.frames import HOP_S, Flags, Floats, Levels
+from clsp.audio.acoustics.frames import HOP_S, Flags, Floats, Samples, level_frames
 
 SHORTEST_PAUSE_S = 0.20
-SMOOTHING_S = 0.018
+SONORANT_HZ = (500.0, 4_000.0)  # where vowels stand out from voiced consonants
+SMOOTHING_S = 0.010
 PROMINENCE_DB = 2.0
 BELOW_LOUD_DB = 25.0
-SHORTEST_SYLLABLE_S = 0.08
+SHORTEST_SYLLABLE_S = 0.07
+WHISPERED_SHARE = 0.3  # voiced less than this, a nucleus need not be voiced
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,15 @@ class Rhythm:
     pauses: Floats
 
 
-def measure_rhythm(levels: Levels, voiced: Flags) -> Rhythm:
-    """Nuclei and pauses of one clip."""
-    speech, pauses = _speech(levels.active)
-    return Rhythm(_nuclei(levels.dbfs, voiced, speech), speech, pauses)
+def measure_rhythm(samples: Samples, sampling_rate: int, active: Flags, voiced: Flags) -> Rhythm:
+    """Nuclei and pauses of one clip, on the frames of ``active``."""
+    speech, pauses = _speech(active)
+    return Rhythm(_nuclei(_sonority(samples, sampling_rate), voiced, speech), speech, pauses)
+
+
+def _sonority(samples: Samples, sampling_rate: int) -> Floats:
+    band = butter(2, SONORANT_HZ, "bandpass", fs=sampling_rate, output="sos")
+    return level_frames(sosfilt(band, samples).astype(np.float32), sampling_rate).dbfs
 
 
 def _speech(active: Flags) -> tuple[Flags, Floats]:
@@ -55,5 +62,8 @@ def _nuclei(dbfs: Floats, voiced: Flags, speech: Flags) -> np.ndarray:
     edged = np.concatenate([[floor - 5.0], envelope, [floor - 5.0]])
     peaks, _ = find_peaks(edged, height=floor, prominence=PROMINENCE_DB, distance=round(SHORTEST_SYLLABLE_S / HOP_S))
     peaks = peaks - 1
+    peaks = peaks[speech[peaks]]
+    if voiced[speech].mean() < WHISPERED_SHARE:
+        return np.asarray(peaks)
     near = np.convolve(voiced, np.ones(5), mode="same") > 0
-    return np.asarray(peaks[near[peaks] & speech[peaks]])
+    return np.asarray(peaks[near[peaks]])

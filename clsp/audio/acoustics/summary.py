@@ -79,8 +79,13 @@ def summarise_loudness(levels: Levels) -> dict[str, float]:
         low, high = np.quantile(active, [0.10, 0.95])
         first, _, last = np.array_split(active, 3)
         measures["loudness_range_db"] = float(high - low)
-        measures["loudness_change_db"] = mean_dbfs(last) - mean_dbfs(first)
+        measures["loudness_change_db"] = _vowel_level(last) - _vowel_level(first)
     return measures
+
+
+def _vowel_level(dbfs: Floats) -> float:
+    """Mean level of the louder half, so that consonants weigh little and no single vowel decides."""
+    return float(np.mean(dbfs[dbfs >= np.median(dbfs)]))
 
 
 def summarise_pauses(rhythm: Rhythm) -> dict[str, float]:

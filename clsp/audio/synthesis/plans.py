@@ -15,7 +15,7 @@ from clsp.errors import ConfigError
 Change = Literal["none", "louder", "softer", "faster", "slower", "higher", "lower", "pause"]
 CHANGES: tuple[Change, ...] = ("louder", "softer", "faster", "slower", "higher", "lower", "pause")
 
-PITCH, PITCH_RANGE, WORDS_PER_MINUTE, LEVEL_DBFS = (5, 95), (0, 99), (90, 300), (-42.0, -16.0)
+PITCH, PITCH_RANGE, WORDS_PER_MINUTE, LEVEL_DBFS = (10, 95), (0, 99), (90, 300), (-42.0, -16.0)
 DURATION_S = (1.9, 3.2)
 CHANGED_DURATION_S = (1.9, 2.7)  # two endings and a pause make a clip longer
 SECONDS_PER_CHARACTER, SECONDS_PER_CLIP = 7.83, 16.3  # at one word a minute; fitted to the library's speech

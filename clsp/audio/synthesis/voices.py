@@ -18,14 +18,14 @@ ACCENTS = {
 }
 # fmt: off
 FEMALE = (
-    "f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "anika", "aunty", "belinda",
-    "grandma", "linda", "steph", "shelby", "whisperf",
+    "f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "anika", "aunty", "belinda", "grandma",
+    "linda", "whisperf", "steph", "shelby",
 )
 MALE = (
     "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "croak", "Alex", "Andy", "Denis", "Diogo",
-    "Gene", "Hugo", "Jacky", "Lee", "paul", "Mario", "Mike", "Reed", "adam", "antonio",
-    "announcer", "boris", "caleb", "david", "ed", "grandpa", "iven", "kaukovalta", "marcelo", "max",
-    "miguel", "quincy", "rob", "victor", "whisper",
+    "Gene", "Hugo", "Jacky", "whisper", "Lee", "Mario", "Mike", "Reed", "adam", "antonio", "boris",
+    "ed", "grandpa", "iven", "kaukovalta", "max", "miguel", "paul", "victor", "Michael", "norbert",
+    "pablo", "pedro", "travis", "robert", "michel",
 )
 # fmt: on
 
