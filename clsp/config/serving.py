@@ -1,17 +1,33 @@
 """Settings of the embedding server."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from clsp.config.base import Section
 
 
 class ServeSettings(Section):
-    """Limits and addresses of ``clsp serve``."""
+    """Limits and addresses of ``clsp serve``, and how much work one forward holds."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(0, ge=0, le=65535, description="0 takes a free port")
-    max_body_bytes: int = Field(32 * 2**20, gt=0)
+    host: str = Field("127.0.0.1", description="Address both servers listen on")
+    port: int = Field(0, ge=0, le=65535, description="Port of HTTP; 0 takes a free one")
+    grpc: bool = Field(True, description="Whether the gRPC form of KServe V2 is served too")
+    grpc_port: int = Field(0, ge=0, le=65535, description="Port of gRPC; 0 takes a free one")
+    name: str = Field("", description="Name of the model in requests; empty takes that of the version")
+    device: str = Field("cpu", description="Torch device of the weights")
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    threads: int = Field(0, ge=0, description="CPU threads of a forward; 0 leaves it to torch")
+    decode_workers: int = Field(2, ge=1, description="Threads that decode, resample and tokenize")
+    max_body_bytes: int = Field(32 * 2**20, gt=0, description="Largest request")
     max_items: int = Field(256, ge=1, description="Inputs of one request")
+    max_text_characters: int = Field(8192, ge=1, description="Longest text that is tokenized")
     max_audio_seconds: float = Field(30.0, gt=0, description="Longest clip that is embedded")
-    min_audio_seconds: float = Field(0.1, gt=0, description="Shortest clip that is embedded")
+    min_audio_seconds: float = Field(0.1, ge=0.09, description="Shortest clip that is embedded")
     batch_seconds: float = Field(240.0, gt=0, description="Padded seconds of audio in one forward")
+    batch_tokens: int = Field(16_384, ge=1, description="Padded tokens in one forward")
+    max_queued_seconds: float = Field(1800.0, gt=0, description="Audio waiting for the device beyond this gets 429")
+    max_queued_texts: int = Field(4096, ge=1, description="Texts waiting for the device beyond this get 429")
+    retry_after_seconds: int = Field(2, ge=1, description="Retry-After of a 429")
+    grace_seconds: int = Field(30, ge=0, description="How long requests may still run after SIGTERM")
+    ready_timeout_seconds: float = Field(120.0, gt=0, description="How long a caller waits for the server to be ready")

@@ -1,0 +1,178 @@
+"""A loaded model as its users see it: waveforms and texts in, unit vectors out.
+
+Everything between is fixed here once for evaluation, serving and scripts: features, order, padding, precision. A
+vector does not depend on what else is in the call (design section 4).
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from clsp.audio.fbank import SAMPLING_RATE, Fbank, frame_count
+from clsp.audio.resample import resample
+from clsp.errors import DataError, ModelError
+from clsp.model.batches import length_sorted_batches
+from clsp.model.config import ModelConfig
+from clsp.model.dual_encoder import DualEncoder
+from clsp.model.frontend import MIN_FRAMES
+from clsp.model.tokens import TextTokenizer
+from clsp.records import ModelVersion
+
+Waveforms = Tensor | NDArray[np.float32] | Sequence[Tensor | NDArray[np.float32]]
+
+
+class EmbeddingModel:
+    """Both towers of one version. ``identity`` says which; ``batch_seconds`` and ``batch_tokens`` bound a forward."""
+
+    def __init__(
+        self,
+        towers: DualEncoder,
+        tokenizer: TextTokenizer | None,
+        identity: ModelVersion,
+        *,
+        batch_seconds: float,
+        batch_tokens: int,
+    ) -> None:
+        self.identity = identity
+        self._towers = towers.eval().requires_grad_(requires_grad=False)
+        self._tokenizer = tokenizer
+        self._fbank = Fbank(towers.config.num_mel_bins).to(self.device)
+        self._batch_samples = int(batch_seconds * SAMPLING_RATE)
+        self._batch_tokens = batch_tokens
+
+    @property
+    def config(self) -> ModelConfig:
+        """The shape of the model."""
+        return self._towers.config
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of every vector."""
+        return self.config.embedding_dim
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._towers.logit_scale.device
+
+    def encode_speech(
+        self, waveforms: Waveforms, lengths: Tensor | Sequence[int] | None = None, sampling_rate: int = SAMPLING_RATE
+    ) -> Tensor:
+        """(N, T) waveforms with optional (N,) ``lengths`` in samples, or a list of 1-D ones, to (N, D) float32 on CPU.
+
+        Samples are in [-1, 1]; other rates than 16 kHz are resampled. ``DataError`` names the clip that is too
+        short, not finite or not floating point.
+        """
+        clips = [_checked(clip, position) for position, clip in enumerate(_split(waveforms, lengths))]
+        clips = [_at_model_rate(clip, sampling_rate) for clip in clips]
+        _refuse_short(clips)
+        batches = length_sorted_batches([len(clip) for clip in clips], self._batch_samples)
+        return self._gather(len(clips), batches, lambda batch: self._speech([clips[index] for index in batch]))
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """N texts to (N, D) float32 on CPU; ``ModelError`` when the model has no tokenizer."""
+        return self.encode_ids(self.token_ids(texts))
+
+    def encode_tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(N, L) token ids and their mask (1 = token) to (N, D) float32 on CPU."""
+        columns = torch.arange(1, input_ids.shape[1] + 1, device=attention_mask.device)
+        ends = (attention_mask.bool() * columns).amax(dim=1).tolist() if input_ids.numel() else []
+        batches = length_sorted_batches(ends, self._batch_tokens)
+
+        def forward(batch: list[int]) -> Tensor:
+            longest = max(1, *(ends[index] for index in batch))
+            rows = torch.tensor(batch)
+            return self._text(input_ids[rows, :longest], attention_mask[rows, :longest])
+
+        return self._gather(len(input_ids), batches, forward)
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, cut at the text tower's limit; cheap, and safe in any thread."""
+        if isinstance(texts, str):
+            raise DataError("texts must be a list of strings", hint="put the one text into a list")
+        if self._tokenizer is None:
+            raise ModelError(
+                "the model directory holds no tokenizer", hint="add its tokenizer.json, or call encode_tokens"
+            )
+        return self._tokenizer.ids(texts)
+
+    def encode_ids(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """Unpadded token ids of N texts to (N, D) float32 on CPU."""
+        batches = length_sorted_batches([len(row) for row in ids], self._batch_tokens)
+        pad = self.config.text.get("pad_token_id", 1)
+
+        def forward(batch: list[int]) -> Tensor:
+            rows = [torch.tensor(ids[index]) for index in batch]
+            padded = pad_sequence(rows, batch_first=True, padding_value=pad)
+            return self._text(padded, pad_sequence([torch.ones_like(row) for row in rows], batch_first=True))
+
+        return self._gather(len(ids), batches, forward)
+
+    def features(self, waveforms: Waveforms, lengths: Tensor | Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        """(N, frames, bins) log-mel features of 16 kHz waveforms, padded with ln(1e-10), and (N,) frame counts."""
+        clips = [_checked(clip, position) for position, clip in enumerate(_split(waveforms, lengths))]
+        return self._features(clips)
+
+    def _features(self, clips: list[Tensor]) -> tuple[Tensor, Tensor]:
+        if not clips:
+            return torch.zeros(0, 0, self.config.num_mel_bins), torch.zeros(0, dtype=torch.int64)
+        samples = torch.tensor([len(clip) for clip in clips])
+        features, counts = self._fbank(pad_sequence(clips, batch_first=True).to(self.device), samples.to(self.device))
+        return features, counts
+
+    def _speech(self, clips: list[Tensor]) -> Tensor:
+        features, counts = self._features(clips)
+        return self._towers.forward_speech(features.to(self._towers.logit_scale.dtype), counts)
+
+    def _text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self._towers.forward_text(input_ids.to(self.device), attention_mask.to(self.device))
+
+    def _gather(self, count: int, batches: list[list[int]], forward: Callable[[list[int]], Tensor]) -> Tensor:
+        """Run ``forward`` over the batches and put its rows back in order, of unit norm also in half precision."""
+        vectors = torch.zeros(count, self.dimension)
+        for batch in batches:
+            with torch.inference_mode():
+                rows = torch.nn.functional.normalize(forward(batch).float(), dim=-1).cpu()
+            vectors[torch.tensor(batch)] = rows
+        return vectors
+
+
+def _split(waveforms: Waveforms, lengths: Tensor | Sequence[int] | None) -> list[Tensor]:
+    rows = [torch.as_tensor(row) for row in waveforms]
+    if any(row.ndim != 1 for row in rows):
+        raise DataError("waveforms must be (N, T) or a list of 1-D arrays", hint="mix channels down to one first")
+    if lengths is None:
+        return rows
+    sizes = [int(length) for length in lengths]
+    if len(sizes) != len(rows) or any(not 0 < size <= len(row) for size, row in zip(sizes, rows, strict=False)):
+        raise DataError("lengths do not fit the waveforms", hint="give one length in samples for each row")
+    return [row[:size] for row, size in zip(rows, sizes, strict=True)]
+
+
+def _checked(clip: Tensor, position: int) -> Tensor:
+    if not clip.is_floating_point():
+        raise DataError(f"clip {position} holds integers", hint="scale samples to [-1, 1]: int16 / 32768")
+    clip = clip.detach().to("cpu", torch.float32)
+    if not bool(torch.isfinite(clip).all()):
+        raise DataError(f"clip {position} holds samples that are not finite", hint="check how it was decoded")
+    return clip
+
+
+def _at_model_rate(clip: Tensor, sampling_rate: int) -> Tensor:
+    return (
+        clip
+        if sampling_rate == SAMPLING_RATE
+        else torch.from_numpy(resample(clip.numpy(), sampling_rate, SAMPLING_RATE))
+    )
+
+
+def _refuse_short(clips: list[Tensor]) -> None:
+    for position, clip in enumerate(clips):
+        if int(frame_count(torch.tensor(len(clip)))) < MIN_FRAMES:
+            raise DataError(
+                f"clip {position} lasts {len(clip) / SAMPLING_RATE:.3f} s", hint="give at least 0.1 s of speech"
+            )

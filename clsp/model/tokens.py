@@ -1,0 +1,71 @@
+"""Strings to token ids with the tokenizer of a model directory, ready for many threads.
+
+Only the tokenizer's own file is read (no code, no network). Padding is left to whoever forms the batch.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
+
+from clsp.errors import ModelError
+
+TOKENIZER_FILE = "tokenizer.json"
+_BYTE_PAIRS = ("vocab.json", "merges.txt")
+
+
+class TextTokenizer:
+    """Texts to ids of at most ``max_tokens``, special tokens included; safe to share between threads."""
+
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
+        self._tokenizer = tokenizer
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_tokens)
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, unpadded."""
+        return [list(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
+
+
+def read_tokenizer(folder: Path, max_tokens: int, vocabulary: int) -> TextTokenizer | None:
+    """The tokenizer in ``folder`` (tokenizer.json, or RoBERTa's vocab.json + merges.txt); None when there is none.
+
+    ``ModelError`` when it is damaged or has more tokens than the text tower has embeddings.
+    """
+    try:
+        tokenizer = _read(folder)
+    except Exception as error:
+        raise ModelError(
+            f"the tokenizer cannot be read: {error}", hint="copy the tokenizer files of the model again"
+        ) from error
+    if tokenizer is None:
+        return None
+    if tokenizer.get_vocab_size() > vocabulary:
+        raise ModelError(
+            f"the tokenizer knows {tokenizer.get_vocab_size()} tokens, the text tower {vocabulary}",
+            hint="use the tokenizer that this model was trained with",
+        )
+    return TextTokenizer(tokenizer, max_tokens)
+
+
+def _read(folder: Path) -> Tokenizer | None:
+    if (folder / TOKENIZER_FILE).is_file():
+        return Tokenizer.from_file(str(folder / TOKENIZER_FILE))
+    vocabulary, merges = (folder / name for name in _BYTE_PAIRS)
+    if not (vocabulary.is_file() and merges.is_file()):
+        return None
+    return _byte_pairs(vocabulary, merges)
+
+
+def _byte_pairs(vocabulary: Path, merges: Path) -> Tokenizer:
+    """RoBERTa's byte-level BPE from its two files, with <s> and </s> around each text."""
+    model = models.BPE.from_file(str(vocabulary), str(merges))
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    ids = tokenizer.get_vocab()
+    tokenizer.post_processor = processors.RobertaProcessing(
+        ("</s>", ids["</s>"]), ("<s>", ids["<s>"]), add_prefix_space=False
+    )
+    plain = [AddedToken(token, special=True) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    tokenizer.add_special_tokens([*plain, AddedToken("<mask>", special=True, lstrip=True)])
+    return tokenizer
