@@ -24,7 +24,6 @@ class BatchSettings(Section):
 
     global_clips: int = Field(64, ge=2, description="Clips of one global batch, the same at any world size")
     buckets: int = Field(4, ge=1, description="Duration buckets of equal size")
-    loader_workers: int = Field(1, ge=0)
 
 
 class StageSettings(Section):
@@ -34,22 +33,40 @@ class StageSettings(Section):
     optimiser: OptimiserSettings = OptimiserSettings()
     batch: BatchSettings = BatchSettings()
     weight: float = Field(0.5, ge=0, le=1, description="Share of the first caption in the soft target (stage 2)")
-    task_start: float = Field(0.95, description="Probability of global + fine at step 0 (stage 2)")
-    task_end: float = Field(0.50, description="Its floor (stage 2)")
+    task_start: float = Field(0.95, ge=0, le=1, description="Probability of global + fine at step 0 (stage 2)")
+    task_end: float = Field(0.50, ge=0, le=1, description="Its floor (stage 2)")
     task_steps: int = Field(10_000, ge=1, description="Steps from start to floor (stage 2)")
-    checkpoint_every: int = Field(50, ge=1)
-    keep_checkpoints: int = Field(2, ge=1)
+    max_skipped: int = Field(20, ge=0, description="More steps without a finite loss and gradient end the run")
+    log_every: int = Field(1, ge=1, description="Steps between rows of the progress table")
     seed: int = 42
+
+
+class LoaderSettings(Section):
+    """How batches are prepared; none of it changes what a batch holds."""
+
+    workers: int = Field(1, ge=0, description="Threads a process that prepare batches ahead; 0 prepares on demand")
+    cache_mib: int = Field(512, ge=0, description="Features that each process keeps in memory, in MiB")
+
+
+class CheckpointSettings(Section):
+    """How often training can be resumed from; none of it changes the result."""
+
+    every: int = Field(4000, ge=1, description="Steps between checkpoints")
+    keep: int = Field(2, ge=1, description="Checkpoints kept; two outlive one that was torn")
 
 
 class TrainSettings(Section):
     """Both stages and how they are launched."""
 
     preset: str = Field("tiny", description="Model preset (clsp.model.presets)")
-    vocabulary: int = Field(1024, ge=300, description="Size of the tokenizer trained on the captions (tiny preset)")
+    vocabulary: int = Field(1024, ge=300, description="Size of the tokenizer trained on the captions")
     tokenizer: str = Field("", description="Folder of a RoBERTa tokenizer; empty trains one on the captions")
     processes: int = Field(2, ge=1, description="torchrun workers on this machine")
     threads: int = Field(1, ge=1, description="CPU threads a worker")
     backend: Literal["gloo", "nccl"] = "gloo"
+    timeout_seconds: float = Field(600.0, gt=0, description="A worker silent for longer ends the run")
+    minutes: float = Field(0.0, ge=0, description="What both stages are expected to take; 0 where nobody measured")
+    loader: LoaderSettings = LoaderSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
     stage1: StageSettings = StageSettings(steps=1_200_000)
     stage2: StageSettings = StageSettings(steps=4_000, optimiser=OptimiserSettings(base_lr=0.001))

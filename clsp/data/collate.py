@@ -1,0 +1,58 @@
+"""From clips and captions to the tensors of one step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from clsp.audio.fbank import PADDING_VALUE
+from clsp.data.pairs import Task
+
+PAD_ID = 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One rank's part of a global batch of B clips.
+
+    features (B, frames, 128) padded with ln(1e-10), lengths (B,) in frames; input_ids and attention_mask
+    (k·B, tokens): caption 1 of all clips, then caption 2 of all where the task has two. ``clips`` are segment ids.
+    """
+
+    step: int
+    task: Task
+    features: Tensor
+    lengths: Tensor
+    input_ids: Tensor
+    attention_mask: Tensor
+    clips: tuple[str, ...]
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the frames that is padding."""
+        return 1.0 - float(self.lengths.sum()) / (self.features.shape[0] * self.features.shape[1])
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on ``device``."""
+        names = ("features", "lengths", "input_ids", "attention_mask")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+def pad_features(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Clips (frames_i, 128) as one (N, frames, 128) padded with ln(1e-10), and their (N,) lengths."""
+    padded = torch.nn.utils.rnn.pad_sequence(list(clips), batch_first=True, padding_value=PADDING_VALUE)
+    return padded, torch.tensor([len(clip) for clip in clips])
+
+
+def pad_tokens(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Ids of N texts as (N, tokens) int64 padded with RoBERTa's <pad>, and the mask (1 = token)."""
+    ids = [torch.tensor(text, dtype=torch.int64) for text in texts]
+    ones = [torch.ones_like(text) for text in ids]
+    pad = torch.nn.utils.rnn.pad_sequence
+    return pad(ids, batch_first=True, padding_value=PAD_ID), pad(ones, batch_first=True)
+
+
+def stack_captions(captions: Sequence[tuple[str, ...]]) -> list[str]:
+    """Caption 1 of all clips, then caption 2 of all: the layout of ``clsp.losses.multi_positive``."""
+    return [text for texts in zip(*captions, strict=True) for text in texts]

@@ -1,0 +1,70 @@
+"""What the launcher tells the workers: one JSON file in a scratch folder that also takes what they leave behind."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from clsp.config import StageSettings, TrainSettings
+from clsp.hashing import canonical_json
+from clsp.records import Example
+from clsp.storage import ObjectStore
+from clsp.storage.manifest import load_manifest, read_rows
+
+JOB_FILE = "job.json"
+ERROR_FILE = "error.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage to train. ``initial`` is the folder of the model it starts from, '' for fresh weights.
+
+    ``folder`` holds ``tokenizer/`` before the run; afterwards ``model/`` and ``progress.json``, or ``error.json``.
+    """
+
+    stage: str
+    store: str
+    examples: str
+    checkpoints: str
+    initial: str
+    folder: str
+    settings: dict[str, Any]
+
+    @property
+    def train_settings(self) -> TrainSettings:
+        """The settings, validated."""
+        return TrainSettings.model_validate(self.settings)
+
+    @property
+    def stage_settings(self) -> StageSettings:
+        """The settings of this stage."""
+        stage: StageSettings = getattr(self.train_settings, self.stage)
+        return stage
+
+    @property
+    def tokenizer(self) -> Path:
+        """Folder of the tokenizer."""
+        return Path(self.folder, "tokenizer")
+
+    @property
+    def model(self) -> Path:
+        """Folder of the trained model."""
+        return Path(self.folder, "model")
+
+    def write(self) -> Path:
+        """Write the job's file and return its path."""
+        path = Path(self.folder, JOB_FILE)
+        path.write_bytes(canonical_json(asdict(self)))
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> "Job":
+        """The job of a file that ``write`` wrote."""
+        return cls(**orjson.loads(path.read_bytes()))
+
+
+def training_examples(store: ObjectStore, manifest: str) -> list[Example]:
+    """The examples of the train split, in manifest order."""
+    rows = read_rows(store, load_manifest(store, manifest), "examples", Example)
+    return [example for example in rows if example.split == "train"]

@@ -1,0 +1,137 @@
+"""One optimiser step, and the state that survives it.
+
+A step is a pure function of the state and the step's number: the batch, the dropout masks and the learning rate are
+all derived from the number, so a run that was killed and resumed computes what an undisturbed one does.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clsp.config import OptimiserSettings
+from clsp.data.collate import Batch
+from clsp.errors import ModelError, TrainingError
+from clsp.hashing import digest_of
+from clsp.logs import get_logger
+from clsp.model import DualEncoder, parameter_groups
+from clsp.optim import Eden, ScaledAdam
+from clsp.training.checkpoints import Checkpoint
+from clsp.training.objectives import Objective
+from clsp.training.rows import ProgressRow, progress_row
+from clsp.training.world import World
+
+log = get_logger(__name__)
+
+
+def make_optimiser(model: DualEncoder, settings: OptimiserSettings) -> tuple[ScaledAdam, Eden]:
+    """ScaledAdam over the model's learning-rate groups, and Eden over it."""
+    groups = parameter_groups(model, settings.base_lr, settings.encoder_lr_scale)
+    optimiser = ScaledAdam(groups, lr=settings.base_lr, clipping_scale=settings.clipping_scale)
+    warmup = {"warmup_batches": settings.warmup_batches, "warmup_start": settings.warmup_start}
+    return optimiser, Eden(optimiser, settings.lr_batches, settings.lr_epochs, **warmup)
+
+
+@dataclass
+class Trainer:
+    """The model with everything that changes while it is trained."""
+
+    model: DualEncoder
+    optimiser: ScaledAdam
+    eden: Eden
+    objective: Objective
+    world: World
+    skipped: int = 0
+    rows: list[ProgressRow] = field(default_factory=list)
+
+    def step(self, batch: Batch, epoch: int) -> ProgressRow:
+        """One step on this rank's part of a global batch; a loss or gradient that is not finite skips the update.
+
+        Raises TrainingError, with the clips, when more steps than allowed were skipped.
+        """
+        self._seed(batch.step)
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self.objective.loss(self.model, batch.to(self.world.device), self.world.group)
+        torch.autograd.backward(loss)
+        mean_loss, grad_norm = self._averaged(loss.detach())
+        self.eden.step_epoch(epoch)
+        self.eden.step_batch(batch.step)
+        if math.isfinite(mean_loss) and math.isfinite(grad_norm):
+            self.optimiser.step()
+            self.model.clamp_logit_scale()
+        else:
+            self._skip(batch)
+        return self._row(batch, epoch, mean_loss, grad_norm)
+
+    def _seed(self, step: int) -> None:
+        key = digest_of([self.objective.stage, self.objective.settings.seed, step, self.world.rank])
+        torch.manual_seed(int(key[:15], 16))
+
+    def _averaged(self, loss: Tensor) -> tuple[float, float]:
+        """Mean loss, and norm of the mean gradient; gradients are left averaged."""
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        self.world.average([*gradients, loss])
+        return float(loss), float(torch.nn.utils.get_total_norm(gradients))
+
+    def _skip(self, batch: Batch) -> None:
+        self.skipped += 1
+        log.warning("step_skipped", step=batch.step, skipped=self.skipped, clips=batch.clips)
+        if self.skipped > self.objective.settings.max_skipped:
+            raise TrainingError(
+                f"{self.skipped} steps had no finite loss; the last, step {batch.step}, held clips "
+                f"{', '.join(batch.clips[:8])}",
+                hint="lower optimiser.base_lr, lengthen its warm-up, or look at these clips",
+            )
+
+    def _row(self, batch: Batch, epoch: int, loss: float, grad_norm: float) -> ProgressRow:
+        return ProgressRow(
+            stage=self.objective.stage,
+            step=batch.step,
+            epoch=epoch,
+            task=batch.task.name.lower(),
+            loss=loss,
+            scale=float(self.model.logit_scale.detach().exp()),
+            task_probability=self.objective.probability(batch.step),
+            lr=self.eden.last_lrs()[0],
+            grad_norm=grad_norm,
+            clip_factor=min(self.optimiser.clip_factors()),
+            skipped=self.skipped,
+        )
+
+    def checkpoint(self, step: int) -> Checkpoint:
+        """Everything that ``restore`` needs to go on after ``step`` steps."""
+        tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        numbers: dict[str, dict[str, Any]] = {}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            for key, value in state.items():
+                if isinstance(value, Tensor):
+                    tensors[f"optimiser/{index}/{key}"] = value
+                else:
+                    numbers.setdefault(str(index), {})[key] = value
+        rows = [asdict(row) for row in self.rows]
+        return Checkpoint(step, tensors, {"optimiser": numbers, "skipped": self.skipped, "rows": rows})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take over a checkpoint; ModelError when it is of another architecture."""
+        weights = _under("model/", checkpoint.tensors)
+        state: dict[int, dict[str, Any]] = {
+            int(index): dict(numbers) for index, numbers in checkpoint.facts["optimiser"].items()
+        }
+        for name, tensor in _under("optimiser/", checkpoint.tensors).items():
+            index, _, key = name.partition("/")
+            state.setdefault(int(index), {})[key] = tensor
+        try:
+            self.model.load_state_dict(weights)
+            groups = self.optimiser.state_dict()["param_groups"]
+            self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        except (RuntimeError, ValueError) as error:
+            raise ModelError("the checkpoint is of another architecture", hint="change the settings back") from error
+        self.skipped = checkpoint.facts["skipped"]
+        self.rows = [progress_row(row) for row in checkpoint.facts["rows"]]
+
+
+def _under(prefix: str, tensors: Any) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
