@@ -30,4 +30,4 @@ def configure_logs() -> None:
 
 def get_logger(name: str) -> Any:
     """A structured logger: ``log.info("event_name", rows=3)``."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(module=name)
