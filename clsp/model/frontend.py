@@ -48,12 +48,14 @@ class Frontend(nn.Module):
 
     def forward(self, features: Tensor, frame_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Frames and their counts. A clip's frames come from its own features only."""
-        x = features.unsqueeze(1)
+        # Channels-last memory, also of the one channel: CPU convolutions go backward three times faster.
+        x = features.unsqueeze(-1).permute(0, 3, 1, 2)
         for conv in self.conv.values():
             x = self.activation(conv(x))
         lengths = embedded_lengths(frame_lengths)
         if self.masks_padding:
-            x = x.masked_fill(padding_mask(lengths, x.shape[2])[:, None, :, None], 0.0)
+            # A product, since masked_fill would not keep the memory layout.
+            x = x * ~padding_mask(lengths, x.shape[2])[:, None, :, None]
         x = self.convnext(x)
         x = self.out(x.transpose(1, 2).flatten(2))
         return self.dropout(self.out_norm(x)), lengths

@@ -42,7 +42,7 @@ TINY = ModelConfig(
     cnn_module_kernel=(15, 9),
     query_head_dim=(16,),
     embedding_dim=128,
-    frontend_channels=(4, 8, 16),
+    frontend_channels=(4, 8, 8),
     text={
         **ROBERTA_BASE,
         "vocab_size": 4096,
