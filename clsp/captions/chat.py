@@ -1,0 +1,43 @@
+"""Bodies of chat requests: what goes over the wire to a captioner or a verifier, in OpenAI's shape.
+
+``top_k`` is vLLM's extension of it. The same request always has the same bytes.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from clsp.config.captions import SamplingSettings
+from clsp.hashing import canonical_json
+
+Message = dict[str, Any]
+
+
+def caption_body(model: str, prompt: str, wav: bytes, sampling: SamplingSettings, seed: int) -> bytes:
+    """Ask ``model`` about one clip: the audio (a WAV file) and then the prompt, in one user message."""
+    audio = {"data": base64.b64encode(wav).decode("ascii"), "format": "wav"}
+    content: list[dict[str, Any]] = [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": prompt}]
+    return _body(model, [user_message(content)], sampling, seed, {})
+
+
+def text_body(
+    model: str, messages: Sequence[Message], sampling: SamplingSettings, seed: int, response_format: dict[str, Any]
+) -> bytes:
+    """Ask ``model`` to answer ``messages`` with JSON that follows ``response_format``."""
+    return _body(model, messages, sampling, seed, {"response_format": response_format})
+
+
+def user_message(content: str | list[dict[str, Any]]) -> Message:
+    """A message of the asking side."""
+    return {"role": "user", "content": content}
+
+
+def assistant_message(content: str) -> Message:
+    """A message of the answering side."""
+    return {"role": "assistant", "content": content}
+
+
+def _body(
+    model: str, messages: Sequence[Message], sampling: SamplingSettings, seed: int, more: dict[str, Any]
+) -> bytes:
+    return canonical_json({"model": model, "messages": list(messages), "seed": seed, **sampling.model_dump(), **more})
