@@ -27,7 +27,7 @@ class ServeSettings(Section):
     batch_seconds: float = Field(240.0, gt=0, description="Padded seconds of audio in one forward")
     batch_tokens: int = Field(16_384, ge=1, description="Padded tokens in one forward")
     max_queued_seconds: float = Field(1800.0, gt=0, description="Audio waiting for the device beyond this gets 429")
-    max_queued_texts: int = Field(4096, ge=1, description="Texts waiting for the device beyond this get 429")
+    max_queued_tokens: int = Field(2**20, ge=1, description="Tokens waiting for the device beyond this get 429")
     retry_after_seconds: int = Field(2, ge=1, description="Retry-After of a 429")
     grace_seconds: int = Field(30, ge=0, description="How long requests may still run after SIGTERM")
     ready_timeout_seconds: float = Field(120.0, gt=0, description="How long a caller waits for the server to be ready")

@@ -1,0 +1,35 @@
+"""``python -m serving MODEL``: the command of the server's container."""
+
+import argparse
+import os
+import sys
+
+from clsp.config import ServeSettings, parse_settings
+from clsp.errors import ClspError
+from clsp.logs import configure_logs
+from clsp.processes import die_with_parent
+from serving.launch import start
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve the model that the arguments name; the exit code of the error when that fails."""
+    parser = argparse.ArgumentParser(
+        prog="python -m serving",
+        description="Serve a model's embeddings; example: python -m serving file:///store/models/clsp@latest",
+    )
+    parser.add_argument("model", help="model directory, or STORE/models/NAME/VERSION, or STORE/models/NAME@ALIAS")
+    parser.add_argument("--settings", default="{}", help="JSON of the 'serve' section of the configuration")
+    chosen = parser.parse_args(arguments)
+    configure_logs()
+    if os.environ.get("CLSP_DIE_WITH_PARENT"):
+        die_with_parent()
+    try:
+        start(chosen.model, parse_settings(ServeSettings, chosen.settings))
+    except ClspError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

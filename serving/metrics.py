@@ -1,0 +1,17 @@
+"""Metrics of the embedding server, under the platform's naming scheme (``clsp_…``, base units)."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("clsp_serving_requests_total", "Requests by route and outcome", ("route", "outcome"))
+ITEMS = Counter("clsp_serving_items_total", "Embedded inputs", ("kind",))
+AUDIO_SECONDS = Counter("clsp_serving_audio_seconds_total", "Seconds of sound embedded")
+REJECTED = Counter("clsp_serving_rejected_items_total", "Inputs refused before the device", ("reason",))
+QUEUED_SECONDS = Gauge("clsp_serving_queued_audio_seconds", "Seconds of sound waiting for the device")
+DECODE_SECONDS = Histogram("clsp_serving_decode_seconds", "Decoding and resampling one sound")
+FORWARD_SECONDS = Histogram("clsp_serving_forward_seconds", "One batch on the device", ("kind",))
+BATCH_FILL = Histogram(
+    "clsp_serving_batch_fill_ratio",
+    "Useful share of a padded batch",
+    ("kind",),
+    buckets=(0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
+)

@@ -1,0 +1,103 @@
+"""The one way from inputs to vectors: every protocol calls ``EmbeddingService.embed`` and nothing else.
+
+Decoding and tokenizing run in a few worker threads, the forward in the device thread, so the event loop (and with it
+every health check) stays free.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from clsp.audio.fbank import SAMPLING_RATE
+from clsp.config.serving import ServeSettings
+from clsp.errors import ClspError
+from clsp.model.embedding import EmbeddingModel
+from serving import metrics
+from serving.engine import Engine, Vectors
+from serving.errors import RequestError, as_request_error, too_large
+from serving.inputs import AudioInput, Input, Samples, TextInput, WaveformInput, seconds_of, to_waveform
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """(N, D) unit vectors in the order of the inputs, and what they cost."""
+
+    vectors: Vectors
+    tokens: int
+    audio_seconds: float
+
+
+class EmbeddingService:
+    """A loaded model behind its device thread. ``name`` is what requests call it."""
+
+    def __init__(self, model: EmbeddingModel, settings: ServeSettings) -> None:
+        self.model = model
+        self.settings = settings
+        self.name = settings.name or model.identity.name
+        self._engine = Engine(model, settings)
+        self._workers = ThreadPoolExecutor(settings.decode_workers, thread_name_prefix="decode")
+
+    def start(self) -> None:
+        """Start the device thread."""
+        self._engine.start()
+
+    def close(self) -> None:
+        """Finish what was accepted and stop."""
+        self._engine.close()
+        self._workers.shutdown()
+
+    async def warm_up(self) -> None:
+        """Run both towers once, so that the first caller does not pay for their set-up."""
+        await self._engine.embed_speech([np.zeros(SAMPLING_RATE, np.float32)])
+        await self._engine.embed_ids([[0, 2]])
+
+    def check_model(self, name: str) -> None:
+        """404 unless ``name`` is this model, with or without its version ('' is whatever is served)."""
+        version = self.model.identity.version
+        if name not in ("", self.name, f"{self.name}/{version}", f"{self.name}@{version}"):
+            raise RequestError(404, "model_not_found", "this server has no such model", hint=f"use {self.name!r}")
+
+    async def embed(self, inputs: Sequence[Input]) -> Embedded:
+        """Vectors of ``inputs``; ``RequestError`` names the first one that cannot be used."""
+        texts = [(place, item) for place, item in enumerate(inputs) if isinstance(item, TextInput)]
+        sounds = [(place, item) for place, item in enumerate(inputs) if not isinstance(item, TextInput)]
+        ids = await self._tokenize([item.text for _, item in texts])
+        clips = await asyncio.gather(*(self._decode(place, item) for place, item in sounds))
+        self._check_total(clips)
+        # Both queues are entered before either is awaited, so a mixed request waits once.
+        rows = await asyncio.gather(self._engine.embed_ids(ids), self._engine.embed_speech(clips))
+        vectors = np.zeros((len(inputs), self.model.dimension), np.float32)
+        vectors[[place for place, _ in texts]] = rows[0]
+        vectors[[place for place, _ in sounds]] = rows[1]
+        self._count(len(texts), clips)
+        return Embedded(vectors, sum(map(len, ids)), round(seconds_of(clips), 3))
+
+    async def _tokenize(self, texts: list[str]) -> list[list[int]]:
+        return await self._aside(lambda: self.model.token_ids(texts), "the texts") if texts else []
+
+    async def _decode(self, place: int, item: AudioInput | WaveformInput) -> Samples:
+        with metrics.DECODE_SECONDS.time():
+            return await self._aside(lambda: to_waveform(item, self.settings), f"input {place}")
+
+    async def _aside(self, work: Callable[[], T], where: str) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+        except RequestError:
+            raise
+        except ClspError as error:
+            raise as_request_error(error, where) from error
+
+    def _check_total(self, clips: Sequence[Samples]) -> None:
+        if seconds_of(clips) > self.settings.max_queued_seconds:
+            raise too_large("too_much_audio", "the clips of one request last too long together", "send fewer a request")
+
+    def _count(self, texts: int, clips: Sequence[Samples]) -> None:
+        metrics.ITEMS.labels(kind="text").inc(texts)
+        metrics.ITEMS.labels(kind="audio").inc(len(clips))
+        metrics.AUDIO_SECONDS.inc(seconds_of(clips))
