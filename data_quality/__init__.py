@@ -1,1 +1,1 @@
-"""Great Expectations over captions, verdicts and examples: the only place that judges data, and it judges nothing else."""
+"""Great Expectations over captions, verdicts and examples: the only place that judges data; it does nothing else."""

@@ -6,7 +6,9 @@ from clsp.config.base import Section
 
 
 class QualitySettings(Section):
-    """Thresholds live in one YAML file; ``data_quality/thresholds.yaml`` unless another is named."""
+    """Thresholds live in one YAML file, ``data_quality/thresholds.yaml``; an operator changes them by key."""
 
-    thresholds: str = Field("", description="YAML text that replaces the built-in thresholds; empty keeps them")
-    max_example_rows: int = Field(5, ge=0, description="Rows shown for a failing rule")
+    thresholds: str = Field(
+        "", description="YAML text whose keys replace those of the built-in thresholds; empty keeps them all"
+    )
+    max_example_rows: int = Field(5, ge=0, description="Rows named for a failing rule")

@@ -1,0 +1,66 @@
+"""What the gate says: one result a rule, and the error that stops a run.
+
+Results carry ids and numbers, never the text of a caption, so they may go into logs and manifests.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from pydantic import JsonValue
+
+from clsp.errors import QualityError
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """How one rule went over ``checked`` rows; ``rows`` names some that break it.
+
+    A rule about rows (``per_row``) observes the share of them that break it and ``limit`` is the share that may;
+    a rule about the table as a whole observes a number and ``limit`` is the least it may be (``unexpected`` is then 1).
+    """
+
+    rule: str
+    says: str
+    passed: bool
+    observed: float
+    limit: float
+    checked: int
+    unexpected: int
+    per_row: bool
+    rows: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.per_row:
+            return f"{self.rule} ({self.says}): {self.observed:g} observed, at least {self.limit:g} needed"
+        named = f": {', '.join(self.rows)}" if self.rows else ""
+        allowed = f", {self.limit:.1%} may" if self.limit else ""
+        return f"{self.rule} ({self.says}): {self.unexpected} of {self.checked} rows break it{allowed}{named}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All results, and the Data Docs as files by relative path ('' pages when none were asked for)."""
+
+    results: tuple[RuleResult, ...]
+    pages: Mapping[str, bytes]
+
+    @property
+    def failed(self) -> tuple[RuleResult, ...]:
+        """Results of the rules that did not pass."""
+        return tuple(result for result in self.results if not result.passed)
+
+    def require(self, documents: str = "") -> None:
+        """Raise ``QualityError`` naming every failing rule, its count and its rows; ``documents`` is where to look."""
+        if self.failed:
+            look = f"open {documents}" if documents else "look at the rows named"
+            raise QualityError(
+                "data quality: " + "; ".join(map(str, self.failed)),
+                hint=f"{look}; repair the data, or change quality.thresholds if the data is right",
+            )
+
+    def summary(self) -> dict[str, JsonValue]:
+        """The results as plain JSON."""
+        return {
+            "passed": not self.failed,
+            "rules": [{**asdict(result), "rows": [*result.rows]} for result in self.results],
+        }
