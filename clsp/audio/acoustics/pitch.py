@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import resample_poly
 
 from clsp.audio.acoustics.frames import HOP_S, Flags, Floats, Samples, frame
 
-LOWEST_HZ, HIGHEST_HZ = 60.0, 600.0
+LOWEST_HZ, HIGHEST_HZ = 50.0, 620.0
 SEARCH_RATE = 8_000
 WINDOW_S = 0.050
 CANDIDATES = 6
@@ -22,8 +23,10 @@ OCTAVE_COST = 0.02
 JUMP_COST = 0.5  # an octave between neighbouring frames
 SWITCH_COST = 0.15  # between voiced and unvoiced
 REGISTER_OCTAVES = 1.25  # either side of the median
+SECOND_PERIOD_FROM_HZ = 180.0  # formants lie above; two periods are within reach of the lags
 SECOND_PERIOD_ALLOWANCE = 0.1
-LEAST_VOICED_SHARE = 0.15  # of the active frames; below it a clip has no voice
+LEAST_VOICED_SHARE = 0.20  # of the active frames; below it a clip has no voice
+SMALLEST_ENERGY = 1e-12  # of a frame; far below the quietest active one
 STRENGTH_CEILING = 0.99999
 
 
@@ -51,17 +54,17 @@ class _Lags:
 
 @cache
 def _lags() -> _Lags:
-    window = np.hanning(round(WINDOW_S * SEARCH_RATE) + 2)[1:-1]
+    window = np.hanning(round(WINDOW_S * SEARCH_RATE) + 2)[1:-1].astype(np.float32)
     longest = int(SEARCH_RATE / LOWEST_HZ) + 2
-    size = 1 << (len(window) + longest).bit_length()
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(window, size)) ** 2)[: longest + 1]
+    size = next_fast_len(len(window) + longest, real=True)
+    correlation = irfft(np.abs(rfft(window, size)) ** 2, size)[: longest + 1]
     return _Lags(int(SEARCH_RATE / HIGHEST_HZ) - 1, longest, window, correlation / correlation[0], size)
 
 
 def track_pitch(samples: Samples, sampling_rate: int, active: Flags) -> PitchTrack:
     """Pitch of every 10 ms frame; only frames marked active can be voiced."""
-    slow = resample_poly(samples.astype(np.float64), SEARCH_RATE, sampling_rate)
-    correlation = _correlation(slow.astype(np.float32), len(active))
+    slow = resample_poly(samples, SEARCH_RATE, sampling_rate)
+    correlation = _correlation(slow, len(active))
     hz, strength = _candidates(correlation)
     chosen = _best_path(hz, strength, active)
     rows = np.arange(len(active))
@@ -79,11 +82,11 @@ def _without_chance(track: PitchTrack, active: Flags) -> PitchTrack:
 
 def _correlation(samples: Samples, count: int) -> Floats:
     lags = _lags()
-    frames = frame(samples, len(lags.window), round(HOP_S * SEARCH_RATE), count).astype(np.float64)
+    frames = frame(samples, len(lags.window), round(HOP_S * SEARCH_RATE), count)
     frames = (frames - frames.mean(axis=1, keepdims=True)) * lags.window
-    spectrum = np.fft.rfft(frames, lags.size)
-    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[:, : lags.longest + 1]
-    energy = np.maximum(correlation[:, :1], np.finfo(np.float32).tiny)
+    spectrum = rfft(frames, lags.size)
+    correlation = irfft(spectrum.real**2 + spectrum.imag**2, lags.size)[:, : lags.longest + 1]
+    energy = np.maximum(correlation[:, :1], SMALLEST_ENERGY)
     return np.asarray(correlation / energy / lags.window_correlation)
 
 
@@ -108,9 +111,9 @@ def _candidates(correlation: Floats) -> tuple[Floats, Floats]:
 
 
 def _second_period(correlation: Floats, hz: Floats) -> Floats:
-    """Correlation two periods away: high for a voice, faded for noise that rings in a formant; 1 out of reach."""
+    """Correlation two periods away: high for a voice, faded for noise that rings in a formant; 1 below formants."""
     lag = 2.0 * SEARCH_RATE / np.where(hz > 0, hz, HIGHEST_HZ)
-    inside = lag < correlation.shape[1] - 1
+    inside = hz >= SECOND_PERIOD_FROM_HZ
     left = np.where(inside, lag, 0.0).astype(np.int64)
     rows = np.arange(len(hz))[:, None]
     share = np.where(inside, lag, 0.0) - left

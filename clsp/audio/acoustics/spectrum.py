@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.fft import rfft
 
 from clsp.audio.acoustics.frames import HOP_S, LEVEL_WINDOW_S, Flags, Samples, frame
 
@@ -20,7 +21,7 @@ def measure_spectrum(samples: Samples, sampling_rate: int, active: Flags) -> dic
         return {"centroid_hz": 0.0, "tilt_db": 0.0}
     hop, length = round(HOP_S * sampling_rate), round(LEVEL_WINDOW_S * sampling_rate)
     frames = frame(samples, length, hop, len(active))[active] * np.hanning(length).astype(np.float32)
-    amplitude = np.abs(np.fft.rfft(frames)).mean(axis=0)
+    amplitude = np.abs(rfft(frames)).mean(axis=0)
     frequency = np.fft.rfftfreq(length, 1.0 / sampling_rate)
     amplitude = np.where(frequency >= LOWEST_HZ, amplitude, 0.0)
     centroid = float(np.sum(amplitude * frequency) / max(float(np.sum(amplitude)), np.finfo(np.float32).tiny))
