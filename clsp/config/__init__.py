@@ -13,17 +13,25 @@ from pydantic import ValidationError
 
 from clsp.config.base import Section
 from clsp.config.captions import AnnotateSettings, EndpointSettings, SamplingSettings, VerifySettings
+from clsp.config.demo import DemoSettings
 from clsp.config.evaluation import EvaluationSettings, RegisterSettings
 from clsp.config.features import FeatureSettings
 from clsp.config.ingest import IngestSettings
 from clsp.config.quality import QualitySettings
 from clsp.config.serving import ServeSettings
-from clsp.config.training import BatchSettings, OptimiserSettings, StageSettings, TrainSettings
+from clsp.config.training import (
+    BatchSettings,
+    CheckpointSettings,
+    LoaderSettings,
+    OptimiserSettings,
+    StageSettings,
+    TrainSettings,
+)
 from clsp.errors import ConfigError
 
 __all__ = [
-    "AnnotateSettings", "BatchSettings", "Config", "EndpointSettings", "EvaluationSettings", "FeatureSettings",
-    "IngestSettings", "OptimiserSettings", "QualitySettings", "RegisterSettings", "SamplingSettings", "Section",
+    "AnnotateSettings", "BatchSettings", "CheckpointSettings", "Config", "DemoSettings", "EndpointSettings", "EvaluationSettings", "FeatureSettings",
+    "IngestSettings", "LoaderSettings", "OptimiserSettings", "QualitySettings", "RegisterSettings", "SamplingSettings", "Section",
     "ServeSettings", "StageSettings", "TrainSettings", "VerifySettings", "load_config", "parse_settings",
 ]  # fmt: skip
 
@@ -43,6 +51,7 @@ class Config(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     register_model: RegisterSettings = RegisterSettings()
     serve: ServeSettings = ServeSettings()
+    demo: DemoSettings = DemoSettings()
 
 
 def load_config(source: str = "published") -> Config:

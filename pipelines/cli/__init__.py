@@ -1,0 +1,27 @@
+"""The ``clsp`` command. Each module holds the commands of one journey; all errors say what to do next."""
+
+import sys
+
+import typer
+
+from clsp.errors import ClspError
+from pipelines.cli import demo, model, run, serve
+
+app = typer.Typer(
+    name="clsp",
+    help="Speaking style as embeddings: annotate speech, train the dual encoder, serve and search it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (demo, run, serve, model):
+    module.add_commands(app)
+
+
+def main() -> None:
+    """Entry point of the command: known errors become two lines and an exit code."""
+    try:
+        app()
+    except ClspError as error:
+        sys.stderr.write(f"clsp: {error}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,42 @@
+"""The ten hand-overs of the whole flow: sums that add up, work done once, and the same names on every store."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from clsp.storage.manifest import load_manifest
+from pipelines.steps import STEPS
+from tests.flow.conftest import run_small_flow
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_every_step_leaves_a_manifest_whose_sums_add_up(undisturbed):
+    assert tuple(undisturbed.reports) == STEPS
+    for report in undisturbed.reports.values():
+        manifest = load_manifest(undisturbed.store, report.manifest)
+        assert manifest.counts.rows_in == report.rows_in > 0
+        assert report.rows_in == report.accepted + sum(report.rejected.values()) + sum(report.failed.values())
+
+
+def test_every_manifest_names_its_parents(undisturbed):
+    made = undisturbed.manifests
+    for name, step in pairwise(STEPS):
+        assert set(load_manifest(undisturbed.store, made[step]).parents) & set(made.values()), (name, step)
+
+
+def test_a_second_run_recomputes_nothing(undisturbed):
+    again = run_small_flow(undisturbed.source, undisturbed.store.uri, "second", undisturbed.config)
+    assert {name: report.manifest for name, report in again.items()} == undisturbed.manifests
+    assert all(report.reused for report in again.values())
+
+
+def test_on_s3_the_same_data_has_the_same_manifests(undisturbed, s3_store):
+    reports = run_small_flow(undisturbed.source, s3_store.uri, "on-s3", undisturbed.config)
+    assert {name: report.manifest for name, report in reports.items()} == undisturbed.manifests
+
+
+def test_the_served_vectors_have_unit_length(undisturbed):
+    info = load_manifest(undisturbed.store, undisturbed.manifests["serve"]).info
+    assert np.isfinite([value for value in info.values() if isinstance(value, float)]).all()

@@ -1,0 +1,100 @@
+"""SIGKILL at any instant: started again, the flow ends with the manifests of an undisturbed run."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from clsp.storage import open_store
+from clsp.storage.files import fetch_files
+from clsp.storage.manifest import load_manifest
+from tests.flow.conftest import SMALL, run_small_flow
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+KILLS = 12
+MARK = "CLSP_TEST_RUN"
+
+
+def start(source: Path, store: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "pipelines.cli", "run", "full", "--data", str(source), "--store", store]
+    command += ["--metadata", str(source / "metadata.csv"), "--config", str(SMALL), "--json"]
+    environment = {**os.environ, MARK: store}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, env=environment
+    )
+
+
+def survives(process: subprocess.Popen, seconds: float) -> bool:
+    """Let the flow run for a while, then kill all of it; True when it had ended before."""
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return False
+    return True
+
+
+def test_killed_at_many_random_instants_it_ends_as_an_undisturbed_run(undisturbed, tmp_path):
+    store = str(tmp_path / "store")
+    total = sum(report.seconds for report in undisturbed.reports.values())
+    generator = random.Random(20260111)
+    for _ in range(KILLS):
+        if survives(start(undisturbed.source, store), generator.uniform(1.0, total / 3)):
+            break
+    reports = run_small_flow(undisturbed.source, store, "after", undisturbed.config)
+    made = {name: report.manifest for name, report in reports.items()}
+    before_training = ("ingest", "annotate", "verify", "validate", "features")
+    assert {name: made[name] for name in before_training} == {
+        name: undisturbed.manifests[name] for name in before_training
+    }
+    for stage in ("train_stage1", "train_stage2"):
+        expected = weights(undisturbed.store, undisturbed.manifests[stage], tmp_path / f"{stage}-expected")
+        found = weights(open_store(store), made[stage], tmp_path / f"{stage}-found")
+        assert expected.keys() == found.keys()
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
+    assert made == undisturbed.manifests
+
+
+def weights(store, name: str, folder: Path) -> dict[str, np.ndarray]:
+    folder.mkdir()
+    fetch_files(store, load_manifest(store, name).shards, folder)
+    return load_file(folder / "model.safetensors")
+
+
+def test_no_process_outlives_a_killed_flow(undisturbed, tmp_path):
+    store = str(tmp_path / "store")
+    survives(start(undisturbed.source, store), 8.0)
+    deadline = time.monotonic() + 10
+    while alive := processes_of(store):
+        assert time.monotonic() < deadline, f"still running: {alive}"
+        os.sched_yield()
+
+
+def processes_of(store: str) -> list[str]:
+    """Processes that inherited this run's mark in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{MARK}={store}".encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:
+            continue
+    return found
+
+
+def test_the_json_summary_of_a_run_can_be_read_by_a_program(undisturbed):
+    process = start(undisturbed.source, undisturbed.store.uri)
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert [step["reused"] for step in json.loads(out)["steps"]] == [True] * 10
