@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from clsp.config.base import Section
 
 PER_STACK = (
     "num_encoder_layers",
@@ -55,7 +57,7 @@ OneForAll = Annotated[Positive, BeforeValidator(_single)]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class Regularisation(BaseModel):
+class Regularisation(Section):
     """What training drops at random; the defaults are the published values at their end (reference 3.17).
 
     dropout: hidden units of feed-forwards and of the front end. position_dropout: positional codes.
@@ -63,8 +65,6 @@ class Regularisation(BaseModel):
     convnext_skip: share of clips that skip the front end's residual block. feature_mask: share of clips whose
     upper channels (beyond encoder_unmasked_dim) are zeroed.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dropout: Probability = 0.1
     position_dropout: Probability = 0.15
@@ -94,15 +94,13 @@ class StackConfig:
     layer_skip: float
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Section):
     """Dual encoder: Zipformer2 speech tower, RoBERTa text tower, projections (reference 1.2).
 
     `text` is a RoBERTa configuration as in its own config.json. `frontend_channels` are the three convolutions'
     outputs. `padding` "neutral" gives every clip the embedding it has alone; "published" lets clips see the
     padding beside them, as the published code does (reference 1.4).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     num_mel_bins: Annotated[int, Field(ge=8)] = 128
     downsampling_factor: PerStack

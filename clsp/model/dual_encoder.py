@@ -46,13 +46,13 @@ class DualEncoder(nn.Module):
         return speech, self.forward_text(input_ids, attention_mask), self.logit_scale.exp()
 
     def forward_speech(self, features: Tensor, frame_lengths: Tensor) -> Tensor:
-        """(N, T, F) log-mel features and (N,) frame counts to (N, D) unit vectors.
+        """(N, T, F) log-mel features and (N,) frame counts to (N, D) float32 unit vectors.
 
         Raises ModelError for clips shorter than nine frames (0.09 s), of which nothing would be left.
         """
         frames, lengths = self.encode_frames(features, frame_lengths)
         pooled = mean_over_time(frames, lengths)
-        return normalize(self.audio_transform(self.audio_projection(pooled)), dim=-1)
+        return normalize(self.audio_transform(self.audio_projection(pooled)).float(), dim=-1)
 
     def encode_frames(self, features: Tensor, frame_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The speech tower's frames (N, T', C) before pooling, and their counts (N,)."""
@@ -66,9 +66,9 @@ class DualEncoder(nn.Module):
         return frames, lengths
 
     def forward_text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """(N, L) token ids and their mask (1 = token) to (N, D) unit vectors."""
+        """(N, L) token ids and their mask (1 = token) to (N, D) float32 unit vectors."""
         pooled = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask).pooler_output
-        return normalize(self.text_transform(self.text_projection(pooled)), dim=-1)
+        return normalize(self.text_transform(self.text_projection(pooled)).float(), dim=-1)
 
     @torch.no_grad()
     def clamp_logit_scale(self) -> None:
@@ -77,6 +77,7 @@ class DualEncoder(nn.Module):
 
 
 def mean_over_time(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Mean of each clip's own frames, (N, T, C) to (N, C)."""
+    """Mean of each clip's own frames, (N, T, C) to (N, C), summed in float32."""
     mask = padding_mask(lengths, frames.shape[1])[:, :, None]
-    return frames.masked_fill(mask, 0.0).sum(dim=1) / lengths[:, None]
+    total = frames.masked_fill(mask, 0.0).sum(dim=1, dtype=torch.float32)
+    return (total / lengths[:, None]).to(frames.dtype)

@@ -25,7 +25,8 @@ class RelativePositions(nn.Module):
         frames = x.shape[1]
         table = self._table
         if table is None or len(table) < 2 * frames - 1 or (table.device, table.dtype) != (x.device, x.dtype):
-            table = position_table(frames, self.pos_dim, x.device).to(x.dtype)
+            with torch.inference_mode(False):  # the table may serve a training step after an evaluation
+                table = position_table(frames, self.pos_dim, x.device).to(x.dtype)
             self._table = table
         middle = len(table) // 2
         return dropout(table[middle - frames + 1 : middle + frames], self.p, self.training)

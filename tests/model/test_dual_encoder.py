@@ -79,6 +79,24 @@ def test_training_step_reaches_every_trainable_weight() -> None:
     assert all(weight.grad.isfinite().all() for weight in model.parameters() if weight.grad is not None)
 
 
+def test_half_precision_gives_close_float32_vectors() -> None:
+    clip = features(60, 3)
+    half = DualEncoder(golden_config()).eval()
+    half.load_state_dict(NEUTRAL.state_dict())
+    half.to(torch.bfloat16)
+    with torch.inference_mode():
+        embedded = half.forward_speech(clip[None].bfloat16(), torch.tensor([60]))[0]
+    assert embedded.dtype == torch.float32
+    assert torch.cosine_similarity(embedded, alone(NEUTRAL, clip), dim=0) > 0.99
+
+
+def test_trains_after_an_evaluation_in_inference_mode() -> None:
+    model = golden_model()
+    with torch.inference_mode():
+        model.forward_speech(*golden_input())
+    model.train().forward_speech(*golden_input())[0].sum().backward()
+
+
 def test_a_clip_without_frames_is_an_error() -> None:
     with pytest.raises(ModelError, match="too short"):
         NEUTRAL.forward_speech(torch.zeros(1, 20, 16), torch.tensor([8]))
