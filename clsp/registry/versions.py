@@ -97,6 +97,7 @@ def parse_document(data: bytes, version: str) -> VersionDocument:
 def fetch(store: ObjectStore, version: ModelVersion, folder: Path) -> Path:
     """Copy a version into ``folder``, check each file against its hash, and return ``folder``."""
     document = read_document(store, version.name, version.version)
+    folder.mkdir(parents=True, exist_ok=True)
     prefix = version_prefix(version.name, version.version)
     for name in document.files:
         path = folder / name
