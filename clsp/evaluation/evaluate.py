@@ -49,6 +49,7 @@ def evaluate_encoder(
         "split": settings.split,
         "clips": len(rows),
         "speakers": len({row.speaker for row in rows}),
+        "confidence": settings.confidence,
         **score_embeddings(rows, settings),
     }
     return Outcome("", (*shards, *_save_written(store, info)), _counts(len(held_out), len(rows)), info)
