@@ -7,6 +7,7 @@ import signal
 import threading
 
 from clsp.config.captions import DescriberSettings
+from clsp.logs import configure_logs
 from clsp.processes import die_with_parent
 from components.describer.faults import parse_fault
 from components.describer.server import Service
@@ -17,6 +18,7 @@ KEY, FAULTS = "CLSP_DESCRIBER_API_KEY", "CLSP_DESCRIBER_FAULTS"
 def main() -> None:
     """Parse the command line, listen, and serve."""
     options = _parser().parse_args()
+    configure_logs()
     if options.die_with_parent:
         die_with_parent()
     named = [*os.environ.get(FAULTS, "").split(","), *options.fault]

@@ -1,15 +1,20 @@
-"""From a chat request to the text of its answer: a description of the audio in it, or a judgement of the caption."""
+"""From a chat request to the text of its answer: a description of the audio in it, or a judgement of the caption.
 
-from typing import Any
+What measures sound is loaded by the first request that has some: judging needs none of it.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clsp.captions.checklist import read_question
-from clsp.captions.describer import describe
 from clsp.captions.prompts import kind_of, read_reference
 from clsp.errors import DataError
 from components.describer.judging import judge
-from components.describer.measuring import Measurer
+
+if TYPE_CHECKING:
+    from components.describer.measuring import Measurer
 
 DESCRIBER, VERIFIER = "describer", "describer-verifier"
 MODELS = (DESCRIBER, VERIFIER)
@@ -53,31 +58,41 @@ class ChatBody(_Lenient):
         return found
 
 
-def answer(data: bytes, measurer: Measurer) -> tuple[str, str]:
-    """Model and text for a request body; ``DataError`` says what is wrong with it."""
-    try:
-        body = ChatBody.model_validate_json(data)
-    except ValidationError as error:
-        raise DataError("not a chat request", hint="see OpenAI's chat completions") from error
-    if body.model not in MODELS:
+class Chat:
+    """Answers chat requests; the ``cached_clips`` last clips are measured once. Thread-safe."""
+
+    def __init__(self, cached_clips: int) -> None:
+        self._cached_clips = cached_clips
+
+    def answer(self, data: bytes) -> tuple[str, str]:
+        """Model and text for a request body; ``DataError`` says what is wrong with it."""
+        try:
+            body = ChatBody.model_validate_json(data)
+        except ValidationError as error:
+            raise DataError("not a chat request", hint="see OpenAI's chat completions") from error
+        if body.model == DESCRIBER:
+            return DESCRIBER, self._describe(body)
+        if body.model == VERIFIER:
+            return VERIFIER, _judge(body)
         raise UnknownModelError(body.model)
-    speak = _describe if body.model == DESCRIBER else _judge
-    return body.model, speak(body, measurer)
+
+    @cached_property
+    def _measurer(self) -> "Measurer":
+        from components.describer.measuring import Measurer
+
+        return Measurer(self._cached_clips)
+
+    def _describe(self, body: ChatBody) -> str:
+        from clsp.captions.describer import describe
+
+        question = body.question
+        tags = read_reference(question.text)
+        measures = self._measurer.measure(_audio(question))
+        gender, accent = tags.get("gender"), tags.get("accent")
+        return describe(measures, seed=body.seed, kind=kind_of(question.text), gender=gender, accent=accent)
 
 
-def _describe(body: ChatBody, measurer: Measurer) -> str:
-    question = body.question
-    tags = read_reference(question.text)
-    return describe(
-        measurer.measure(_audio(question)),
-        seed=body.seed,
-        kind=kind_of(question.text),
-        gender=tags.get("gender"),
-        accent=tags.get("accent"),
-    )
-
-
-def _judge(body: ChatBody, _: Measurer) -> str:
+def _judge(body: ChatBody) -> str:
     try:
         return judge(read_question(body.question.text)).model_dump_json()
     except ValueError as error:

@@ -5,6 +5,7 @@ Plain standard library: it starts in a fraction of a second, which every run of 
 
 import hmac
 import threading
+import traceback
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +16,11 @@ import orjson
 from clsp.config.captions import DescriberSettings
 from clsp.errors import ClspError
 from clsp.hashing import digest
-from components.describer.chat import MODELS, UnknownModelError, answer
+from clsp.logs import get_logger
+from components.describer.chat import MODELS, Chat, UnknownModelError
 from components.describer.faults import HUGE_BYTES, Fault, Troublemaker
-from components.describer.measuring import Measurer
 
+log = get_logger(__name__)
 WRONG_JSON = '{"verdict": "fine"}'
 CANNED = {"empty": "", "huge": "a" * HUGE_BYTES, "wrong_json": WRONG_JSON}
 
@@ -45,7 +47,7 @@ class DescriberServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], service: Service) -> None:
         super().__init__(address, Handler)
         self.service = service
-        self.measurer = Measurer(service.settings.cached_clips)
+        self.chat = Chat(service.settings.cached_clips)
         self.trouble = Troublemaker(service.faults)
 
     @property
@@ -104,11 +106,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         try:
-            model, text = answer(body, self._server.measurer)
+            model, text = self._server.chat.answer(body)
         except UnknownModelError as error:
             self._refuse(HTTPStatus.NOT_FOUND, f"no model {error}; there are {', '.join(MODELS)}")
         except ClspError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("request_broke", error=type(error).__name__, module=place.filename, line=place.lineno)
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "the describer has a defect, see its log")
         else:
             self._say(body, model, text)
 
