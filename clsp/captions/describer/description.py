@@ -40,7 +40,7 @@ def _fine_caption(acoustics: Acoustics, random: Random) -> str:
     main = main_sentences(acoustics, random)
     secondary = secondary_sentences(acoustics, random)
     random.shuffle(secondary)
-    kept = secondary[: random.randint(FEWEST_SECONDARY, len(secondary))]
+    kept = secondary[: random.randint(min(FEWEST_SECONDARY, len(secondary)), len(secondary))]
     rest = kept + change_sentences(acoustics, random)
     random.shuffle(main)
     random.shuffle(rest)
