@@ -1,11 +1,138 @@
-"""Fixtures every test may use: stores in a folder and on a real S3 server."""
+"""Fixtures every test may use: stores in a folder and on a real S3 server, both empty for each test."""
 
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
 import pytest
+from minio import Minio
 
+from clsp.processes import die_with_parent
 from clsp.storage import ObjectStore, open_store
+
+WEED = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
+_START_SECONDS = 60
 
 
 @pytest.fixture
 def store(tmp_path) -> ObjectStore:
     """An empty store in a folder."""
     return open_store(str(tmp_path / "store"))
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running S3 server that checks signatures, and the one key it knows."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    bucket: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+        }
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """A real SeaweedFS server; it dies with this process, however that ends."""
+    folder = tmp_path_factory.mktemp("weed")
+    server = S3Server("", "clsp-test", "clsp-test-secret", "clsp")
+    (folder / "s3.json").write_bytes(_identities(server))
+    ports = _free_ports(4)
+    server = S3Server(f"http://127.0.0.1:{ports[3]}", server.access_key, server.secret_key, server.bucket)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            _command(folder, ports),
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,  # noqa: PLW1509
+        )
+    try:
+        _wait_until_answering(server.endpoint, process, folder / "log")
+        _make_bucket(server)
+        yield server
+    finally:
+        process.kill()
+        process.wait(timeout=30)
+
+
+def _identities(server: S3Server) -> bytes:
+    key = {"accessKey": server.access_key, "secretKey": server.secret_key}
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    return orjson.dumps({"identities": [{"name": "test", "credentials": [key], "actions": actions}]})
+
+
+def _command(folder: Path, ports: list[int]) -> list[str]:
+    master, volume, filer, s3 = ports
+    return [
+        WEED, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}",
+        f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=50", "-master.telemetry=false",
+    ]  # fmt: skip
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free, and whose gRPC twins 10,000 above are free too."""
+    ports: list[int] = []
+    while len(ports) < count:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1] - 12_000
+        if 1024 < port < 55_000 and port not in ports and _is_free(port) and _is_free(port + 10_000):
+            ports.append(port)
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _wait_until_answering(endpoint: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(endpoint, timeout=2)
+        except urllib.error.HTTPError:
+            return  # it refuses us by name: it is up
+        except OSError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.1)
+    raise RuntimeError(f"weed did not start: {log.read_text()[-2000:]}")
+
+
+def _make_bucket(server: S3Server) -> None:
+    client = Minio(
+        server.endpoint.removeprefix("http://"), server.access_key, server.secret_key, secure=False, region="us-east-1"
+    )
+    client.make_bucket(server.bucket)
+
+
+@pytest.fixture
+def s3_environment(s3_server, monkeypatch) -> S3Server:
+    """The server, with the AWS_* variables of this test pointing to it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
+
+
+@pytest.fixture
+def s3_store(s3_environment) -> ObjectStore:
+    """An empty store under a prefix of its own on the server."""
+    return open_store(f"s3://{s3_environment.bucket}/{uuid.uuid4().hex}")

@@ -65,9 +65,9 @@ def _read_sndfile(stack: ExitStack, container: Container, file: BinaryIO) -> Raw
     # libsndfile reads a named file without a call back into Python for every few bytes.
     named = file.name if isinstance(getattr(file, "name", None), str) else file
     sound = stack.enter_context(soundfile.SoundFile(named))
-    if container == "ogg" and sound.frames == 0:  # a last page that is missing makes libsndfile give up on all
-        raise UndecodableError("no last page")
-    frames = sound.frames if 0 <= sound.frames < _UNKNOWN_FRAMES else 0
+    frames = sound.frames
+    if not 0 <= frames < _UNKNOWN_FRAMES or (container == "ogg" and frames == 0):
+        raise UndecodableError("libsndfile cannot read what does not say its length")
     return RawSound(
         sampling_rate=sound.samplerate,
         channels=sound.channels,
@@ -92,6 +92,8 @@ def _read_ffmpeg(stack: ExitStack, container: Container, file: BinaryIO) -> RawS
         if not opened.streams.audio:
             raise NoTrackError
         track = opened.streams.audio[0]
+        if track.codec_context is None:
+            raise UndecodableError("a codec that FFmpeg does not know")
         promised = float(track.duration * track.time_base) if track.duration and track.time_base else 0.0
         rate, channels = int(track.rate), int(track.channels)
     except _FFMPEG_ERRORS as error:

@@ -157,7 +157,8 @@ def _checked(raw: codecs.RawSound, limits: DecodeLimits) -> Iterator[Samples]:
 
 def _mono(block: NDArray[Any]) -> Samples:
     """(n, channels) to (n,); a value too large for float32 becomes infinite and is refused like one."""
-    if block.shape[1] == 1:
-        return np.ascontiguousarray(block[:, 0])
+    total = block[:, 0].copy()
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(block.mean(axis=1), np.float32)
+        for channel in range(1, block.shape[1]):  # several times faster than a mean over so short an axis
+            total += block[:, channel]
+        return np.asarray(total / np.float32(block.shape[1]), np.float32)

@@ -95,8 +95,9 @@ def _cut(samples: Samples, cutting: Cutting) -> tuple[int, int]:
 
 def frame_levels(samples: Samples, hop: int) -> NDArray[np.float64]:
     """Level of each whole frame of ``hop`` samples, in dB of full scale."""
-    frames = samples[: len(samples) // hop * hop].reshape(-1, hop).astype(np.float64)
-    return np.asarray(10.0 * np.log10(np.maximum(np.mean(frames**2, axis=1), _FLOOR)))
+    frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
+    power = np.einsum("ij,ij->i", frames, frames) / hop
+    return np.asarray(10.0 * np.log10(np.maximum(power, _FLOOR)), np.float64)
 
 
 def _pause(levels: NDArray[np.float64], earliest: int, latest: int, cutting: Cutting) -> tuple[int, int]:
