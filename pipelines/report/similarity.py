@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clsp.evaluation.embeddings import Embedding
 from clsp.hashing import unit_interval
@@ -42,8 +43,9 @@ def _pitches(outputs: Outputs, wanted: set[str]) -> dict[str, float]:
     return {row.segment_id: row.measures.get("pitch_hz", 0.0) for row in examples if row.segment_id in wanted}
 
 
-def _cosines(rows: Sequence[Embedding]) -> np.ndarray:
-    return np.array([row.speech for row in rows]) @ np.array([row.fine for row in rows]).T
+def _cosines(rows: Sequence[Embedding]) -> NDArray[np.float64]:
+    cosines: NDArray[np.float64] = np.array([row.speech for row in rows]) @ np.array([row.fine for row in rows]).T
+    return cosines
 
 
 def _all_pairs(rows: Sequence[Embedding]) -> tuple[tuple[float, ...], tuple[float, ...]]:

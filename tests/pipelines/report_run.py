@@ -61,8 +61,8 @@ class Clip:
             else "at an even volume"
         )
         fine = [
-            f"A speaker with {pitch} voice near {self.pitch:.0f} hertz talks {rate}, {loud}; view {view} hears the pitch "
-            f"{'rise' if (self.number + view) % 3 else 'fall'} towards the end, with short pauses between phrases."
+            f"A speaker with {pitch} voice near {self.pitch:.0f} hertz talks {rate}, {loud}; view {view} hears the "
+            f"pitch {'rise' if (self.number + view) % 3 else 'fall'} towards the end, with pauses between phrases."
             for view in range(VIEWS)
         ]
         return [*fine, f"{pitch.capitalize()} voice speaking {rate}."]
