@@ -15,17 +15,22 @@ from clsp.audio.acoustics.summary import (
     summarise_voice,
 )
 
+LOWEST_SAMPLING_RATE = 8_000
+LOUDEST = 10.0  # 20 dB over full scale; float files exceed 1 a little, garbage by far more
+
 
 def measure(samples: Samples, sampling_rate: int = 16_000) -> Acoustics:
     """Measure one mono clip of float samples in [-1, 1].
 
-    Non-finite samples count as zero; any length works: a silent clip gives zeros and the level floor.
-    Raises ValueError for an array that is not one-dimensional.
+    Non-finite samples count as zero and absurd ones as LOUDEST; any length works: a silent clip gives zeros and the
+    level floor.
+    Raises ValueError for an array that is not one-dimensional or sampled below 8 kHz.
     """
+    if sampling_rate < LOWEST_SAMPLING_RATE:
+        raise ValueError(f"speech sampled at {sampling_rate} Hz cannot be measured, {LOWEST_SAMPLING_RATE} can")
     if samples.ndim != 1:
         raise ValueError(f"a mono clip is one-dimensional, this one has shape {samples.shape}")
-    clean = np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
-    clean = clean if len(clean) else np.zeros(1, dtype=np.float32)
+    clean = _finite(samples)
     levels = level_frames(clean, sampling_rate)
     track = track_pitch(clean, sampling_rate, levels.active)
     rhythm = measure_rhythm(clean, sampling_rate, levels.active, track.voiced)
@@ -38,3 +43,8 @@ def measure(samples: Samples, sampling_rate: int = 16_000) -> Acoustics:
         **summarise_pauses(rhythm),
         **measure_spectrum(clean, sampling_rate, levels.active),
     )
+
+
+def _finite(samples: Samples) -> Samples:
+    clean = np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.clip(clean, -LOUDEST, LOUDEST) if len(clean) else np.zeros(1, dtype=np.float32)

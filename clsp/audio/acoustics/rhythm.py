@@ -13,7 +13,7 @@ from scipy.signal import butter, find_peaks, sosfilt
 from clsp.audio.acoustics.frames import HOP_S, Flags, Floats, Samples, level_frames
 
 SHORTEST_PAUSE_S = 0.20
-SONORANT_HZ = (500.0, 4_000.0)  # where vowels stand out from voiced consonants
+SONORANT_HZ = (500.0, 3_900.0)  # where vowels stand out from voiced consonants
 SMOOTHING_S = 0.010
 PROMINENCE_DB = 2.0
 BELOW_LOUD_DB = 25.0
