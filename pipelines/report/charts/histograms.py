@@ -11,7 +11,7 @@ from pipelines.report.views import Numbers
 
 WIDTH, HEIGHT = 270, 168
 _LEFT, _RIGHT, _TOP, _BOTTOM = 12, 12, 26, 36
-_BINS = 24
+_BINS = 18
 
 
 def histogram(title: str, unit: str, groups: Sequence[tuple[str, Numbers]]) -> Markup:
@@ -54,7 +54,7 @@ def _legend(groups: Sequence[tuple[str, Numbers]]) -> list[Markup]:
     for index, (name, group) in enumerate(groups, start=1):
         label = f"{name} ({len(group):,})"
         marks += [
-            line(left, _TOP - 14, left + 10, _TOP - 14, f"line s{index}"),
+            line(left, _TOP - 14, left + 10, _TOP - 14, f"swatch s{index}"),
             text(left + 14, _TOP - 10, label, "legend"),
         ]
         left += 5.6 * len(label) + 26
