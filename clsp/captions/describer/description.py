@@ -10,7 +10,7 @@ from clsp.errors import DataError
 
 Kind = Literal["fine", "global"]
 
-FEWEST_SECONDARY = 3  # sentences beside what every fine caption says
+FEWEST_SECONDARY = 4  # sentences beside what every fine caption says
 
 
 def describe(
