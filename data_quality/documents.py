@@ -2,13 +2,18 @@
 
 GX writes random ids and the time of the run into its pages, and they fetch styles, scripts and a logo that reports
 who looks. All of that is taken out; a small style of our own is put in, and scripts are forbidden by the page itself.
+Its index is drawn by a script alone, so it is replaced by one that is plain HTML.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment
+
+from data_quality.judgement import RuleResult
 
 _REMOVED = re.compile(
     r"<script\b.*?</script>|<link\b[^>]*>|<style\b.*?</style>|<img\b[^>]*>|<footer\b.*?</footer>", re.DOTALL
@@ -17,15 +22,25 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STAMP, _FIXED_STAMP = re.compile(r"\d{8}T\d{6}\.\d{6}Z"), "20000101T000000.000000Z"
 _TIME, _FIXED_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "2000-01-01T00:00:00Z"
 _POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+_INDEX = "index.html"
 
 
-def collect_pages(context: Any) -> dict[str, bytes]:
+def collect_pages(context: Any, results: Sequence[RuleResult]) -> dict[str, bytes]:
     """Build the Data Docs of a GX file context and return their pages by relative path."""
     context.build_data_docs()
     site = Path(context.root_directory) / "uncommitted" / "data_docs" / "local_site"
-    style = files("data_quality").joinpath("documents.css").read_text()
-    pages = sorted(site.rglob("*.html"))
-    return {page.relative_to(site).as_posix(): clean_page(page.read_text(), style).encode() for page in pages}
+    pages = {page.relative_to(site).as_posix(): page.read_text() for page in sorted(site.rglob("*.html"))}
+    pages[_INDEX] = index_page(results, pages)
+    style = _resource("documents.css")
+    return {path: clean_page(page, style).encode() for path, page in pages.items()}
+
+
+def index_page(results: Sequence[RuleResult], pages: Mapping[str, str]) -> str:
+    """The page of all rules, with a link to the page of each suite."""
+    suites = {path.split("/")[1]: path for path in pages if path.startswith("validations/")}
+    ordered = {name: suites[name] for name in dict.fromkeys(result.rule.partition(".")[0] for result in results)}
+    template = Environment(autoescape=True, trim_blocks=True).from_string(_resource("index.html.j2"))
+    return template.render(results=results, suites=ordered)
 
 
 def clean_page(page: str, style: str) -> str:
@@ -33,10 +48,13 @@ def clean_page(page: str, style: str) -> str:
     head = f"<head>{_POLICY}<style>\n{style}</style>"
     kept = _REMOVED.sub("", page).replace("<head>", head, 1)
     timeless = _TIME.sub(_FIXED_TIME, _STAMP.sub(_FIXED_STAMP, kept))
-    numbered = _UUID.sub(_numbering(), timeless)
-    return re.sub(r"\s*\n\s*", "\n", numbered)
+    return re.sub(r"\s*\n\s*", "\n", _UUID.sub(_numbering(), timeless))
 
 
 def _numbering() -> Callable[[re.Match[str]], str]:
     numbers: dict[str, str] = {}
     return lambda match: numbers.setdefault(match.group(), f"part-{len(numbers) + 1}")
+
+
+def _resource(name: str) -> str:
+    return files("data_quality").joinpath(name).read_text()

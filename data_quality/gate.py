@@ -50,7 +50,7 @@ class Gate:
                 for suite, demands in suites.items()
                 for result in self._validate(context, suite, demands, frames[suite])
             ]
-            pages = collect_pages(context) if documents else {}
+            pages = collect_pages(context, results) if documents else {}
         return Judgement(tuple(results), pages)
 
     def _validate(self, context: Any, suite: str, demands: Sequence[Rule], frame: pd.DataFrame) -> list[RuleResult]:
