@@ -8,6 +8,8 @@ import av
 import numpy as np
 import soundfile
 
+from clsp.audio.encode import to_pcm16
+
 LOSSLESS = ("wav16", "wav24", "wav32", "wavfloat", "wavdouble", "wavex", "flac", "flac24")
 LOSSY = ("ulaw", "mp3", "ogg", "opus", "m4a", "aac", "webm")
 CONTAINERS = LOSSLESS + LOSSY
@@ -43,6 +45,8 @@ def encoded(samples: np.ndarray, rate: int, container: str) -> bytes:
     if container in _SNDFILE:
         kind, subtype = _SNDFILE[container]
         buffer = io.BytesIO()
+        if subtype == "PCM_16":  # libsndfile's own rounding differs from one container to the next
+            samples = to_pcm16(samples)
         soundfile.write(buffer, samples, rate, format=kind, subtype=subtype)
         return buffer.getvalue()
     return _ffmpeg_encoded(samples, rate, *_FFMPEG[container])

@@ -142,4 +142,4 @@ def _text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, dict | list):
         return canonical_json(value).decode()
-    return str(value).strip().encode("utf-8", "replace").decode()
+    return str(value).strip()
