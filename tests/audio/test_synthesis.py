@@ -123,7 +123,7 @@ def test_the_level_is_the_one_asked_for(level):
     ],
 )
 def test_changes_on_purpose_can_be_measured(change, measure_name, sign):
-    plans = [plan for plan in plan_corpus(1, speakers=16, clips_per_speaker=4) if plan.change == change]
+    plans = [plan for plan in plan_corpus(1, speakers=12, clips_per_speaker=4) if plan.change == change]
     found = [sign * getattr(measured(plan), measure_name) for plan in plans]
     assert len(found) >= 2
     assert np.median(found) > {"pause": 0.2}.get(change, 4.0)
