@@ -7,6 +7,7 @@ different voices, held-out ones first. Tables are streamed, so a large run costs
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,8 +101,16 @@ def _clip(outputs: Outputs, segment: Segment, captions: list[CaptionView], measu
         flac=flac,
         peaks=_peaks(samples),
         facts=facts,
-        captions=tuple(sorted(captions, key=lambda caption: (caption.kind != "global", caption.passed is False))),
+        captions=tuple(_folded(sorted(captions, key=lambda row: (row.kind != "global", row.passed is False)))),
     )
+
+
+def _folded(captions: Iterable[CaptionView]) -> Iterator[CaptionView]:
+    """Shows the first caption of each kind that was not rejected, and every rejected one."""
+    shown: set[str] = set()
+    for caption in captions:
+        yield replace(caption, folded=caption.passed is not False and caption.kind in shown)
+        shown |= {caption.kind}
 
 
 def _peaks(samples: Any) -> tuple[float, ...]:

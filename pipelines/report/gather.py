@@ -66,7 +66,8 @@ def _score(kind: str, direction: str, values: dict[str, Any], control: dict[str,
 def _held_out(evaluation: dict[str, Any]) -> str:
     if not evaluation:
         return ""
-    return f"{evaluation['clips']:,} clips of {evaluation['speakers']:,} voices in the {evaluation['split']} split"
+    voices = "1 voice" if evaluation["speakers"] == 1 else f"{evaluation['speakers']:,} voices"
+    return f"{evaluation['clips']:,} clips of {voices} in the {evaluation['split']} split"
 
 
 def _origins(outputs: Outputs) -> tuple[OriginView, ...]:

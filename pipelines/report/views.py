@@ -9,13 +9,17 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class CaptionView:
-    """One caption of an example clip and what became of it (``passed`` is None when nobody judged it)."""
+    """One caption of an example clip and what became of it (``passed`` is None when nobody judged it).
+
+    ``folded``: not shown at first, because one like it is.
+    """
 
     kind: str
     text: str
     passed: bool | None
     item: str
     reason: str
+    folded: bool = False
 
 
 @dataclass(frozen=True)

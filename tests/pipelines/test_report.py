@@ -100,6 +100,12 @@ def test_clips_cover_voices_and_rejections(finished_run):
     assert {"leak", "negation"} <= rejected
     assert len({clip.speaker for clip in clips[:6]}) == 6
     assert clips[0].split == "test"
+    for clip in clips:
+        assert [caption.kind for caption in clip.captions if not caption.folded and caption.passed] == [
+            "global",
+            "fine",
+        ]
+        assert not any(caption.folded for caption in clip.captions if not caption.passed)
 
 
 def test_same_run_same_bytes(finished_run, report, tmp_path):

@@ -10,6 +10,7 @@ from pipelines.report.views import SimilarityView
 
 _CELL, _LEFT, _TOP, _BOTTOM = 20, 58, 24, 46
 _RAMP = 40
+_KEY = 370  # width of the legend
 
 
 def heat_map(view: SimilarityView) -> Markup:
@@ -17,17 +18,20 @@ def heat_map(view: SimilarityView) -> Markup:
     items, cells = len(view.captions), [value for row in view.cosines for value in row]
     low, high = min(cells), max(cells)
     side = items * _CELL
+    width, height = _LEFT + max(side, _KEY) + 8, _TOP + side + _BOTTOM
     drawn = [_cell(view, row, column, low, high) for row in range(items) for column in range(items)]
     rings = [_ring(index) for index in range(items)]
     dots = [_dot(row, _best(values), values) for row, values in enumerate(view.cosines)]
     labels = [mark for index, speaker in enumerate(view.speakers) for mark in _labels(index, speaker)]
-    found = sum(_best(values) == row for row, values in enumerate(view.cosines))
+    content = [*drawn, *rings, *dots, *labels, *_legend(low, high, side)]
+    title, style = "Similarity of clips and captions", f"max-width:{width}px"
+    return chart(title, _describe(view, low, high), width, height, content, class_="heat", style=style)
+
+
+def _describe(view: SimilarityView, low: float, high: float) -> str:
+    items, found = len(view.captions), sum(_best(values) == row for row, values in enumerate(view.cosines))
     size = f"{items} clips by {items} captions, cosines {low:.2f} to {high:.2f}"
-    description = f"{size}; {found} clips find their own caption first"
-    return chart(
-        "Similarity of clips and captions", description, _LEFT + side + 8, _TOP + side + _BOTTOM,
-        [*drawn, *rings, *dots, *labels, *_legend(low, high, side)], class_="heat",
-    )  # fmt: skip
+    return f"{size}; {found} clips find their own caption first"
 
 
 def _cell(view: SimilarityView, row: int, column: int, low: float, high: float) -> Markup:
