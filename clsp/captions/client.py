@@ -59,6 +59,7 @@ class ChatClient:
         self._connection = connection
         self._settings = settings
         self._budget = budget
+        self._tls = connection.tls_context()  # made once: loading the authorities takes a tenth of a second
 
     def ask(self, requests: Sequence[ChatRequest], usable: Callable[[str], bool] = bool) -> list[Reply]:
         """Replies in the order of ``requests``. Raises ``EndpointError`` when the endpoint has to be given up.
@@ -79,6 +80,7 @@ class ChatClient:
     def _transport(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             headers=self._connection.headers,
+            verify=self._tls,
             timeout=self._settings.timeout_seconds,
             trust_env=not self._connection.is_local,
             limits=httpx.Limits(max_connections=self._settings.concurrency),

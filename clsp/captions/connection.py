@@ -1,8 +1,11 @@
 """Where an endpoint is and the key it wants: the address from the settings, the key from the environment alone."""
 
 import os
+import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+import httpx
 
 from clsp.errors import ConfigError
 
@@ -39,6 +42,11 @@ class Connection:
         """Headers of every request."""
         credentials = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return {"Content-Type": "application/json", "Accept-Encoding": "identity", **credentials}
+
+    def tls_context(self) -> ssl.SSLContext:
+        """What an https:// endpoint must prove; a plain one gets a context that trusts nobody."""
+        secure = urlsplit(self.url).scheme == "https"
+        return httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     @property
     def is_local(self) -> bool:

@@ -15,7 +15,7 @@ from clsp.hashing import digest, unit_interval
 
 NAMES = ("delay", "500", "503", "429", "garbage", "empty", "huge", "wrong_json", "hang", "drop", "die", "say")
 HUGE_BYTES = 10 * 2**20
-_FAULT = re.compile(r"(?P<name>[a-z0-9_]+)(=(?P<value>[^@]*))?(@(?P<rate>[0-9.]+))?", re.S)
+_FAULT = re.compile(r"(?P<name>[a-z0-9_]+)(=(?P<value>[^@]*))?(@(?P<rate>\d*\.?\d+))?", re.S)
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,19 @@ class Troublemaker:
     """Decides which faults hit a request. Thread-safe."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
-        self._faults = faults
+        self._faults = tuple(fault for fault in faults if fault.name != "die")
+        self._deaths = [int(fault.value) for fault in faults if fault.name == "die"]
         self._tries: Counter[str] = Counter()
         self._requests = 0
         self._lock = threading.Lock()
 
     def hit(self, body: bytes) -> tuple[Fault, ...]:
         """The faults of this try; does not return when it is time to die."""
-        if not self._faults:
-            return ()
         name = digest(body)
         with self._lock:
             self._requests += 1
             self._tries[name] += 1
             tries, requests = self._tries[name], self._requests
-        for fault in self._faults:
-            if fault.name == "die" and requests >= int(fault.value):
-                os.kill(os.getpid(), signal.SIGKILL)
+        if any(requests >= last for last in self._deaths):
+            os.kill(os.getpid(), signal.SIGKILL)
         return tuple(fault for fault in self._faults if unit_interval(fault.name, name, tries) < fault.rate)

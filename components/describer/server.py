@@ -4,6 +4,7 @@ Plain standard library: it starts in a fraction of a second, which every run of 
 """
 
 import hmac
+import sys
 import threading
 import traceback
 from dataclasses import dataclass, field
@@ -49,6 +50,11 @@ class DescriberServer(ThreadingHTTPServer):
         self.service = service
         self.chat = Chat(service.settings.cached_clips)
         self.trouble = Troublemaker(service.faults)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of ours; anything else is reported as ever."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
@@ -111,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, f"no model {error}; there are {', '.join(MODELS)}")
         except ClspError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one request must not cost a connection the others use
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.error("request_broke", error=type(error).__name__, module=place.filename, line=place.lineno)
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "the describer has a defect, see its log")
