@@ -6,10 +6,10 @@ The science and the rows it moves. No Kubernetes, no KFP, no web framework. Heav
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from clsp.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from clsp.model.loading import load_model as load_model
-
-__version__ = "0.1.0"
 
 _LAZY = {"load_model": "clsp.model.loading"}
 _PACKAGES = ("losses", "optim", "training")

@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 from pydantic import JsonValue
 
-import clsp
 from clsp.hashing import canonical_json, digest_of
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Counts, Manifest, Recipe, Shard, load_manifest, save_manifest
 from clsp.storage.objects import ObjectStore
+from clsp.version import __version__
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StepResult:
 
 def make_recipe(step: str, settings: Mapping[str, Any], **identity: str) -> Recipe:
     """Recipe of this code version; ``identity`` may give ``model_revision`` and ``prompt_hash``."""
-    return Recipe(step=step, settings=dict(settings), code=clsp.__version__, **identity)
+    return Recipe(step=step, settings=dict(settings), code=__version__, **identity)
 
 
 def step_key(recipe: Recipe, parents: tuple[str, ...]) -> str:

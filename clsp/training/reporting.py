@@ -21,7 +21,7 @@ class Reporter:
     _reported: int = 0
 
     def __post_init__(self) -> None:
-        self._progress = Progress(f"train {self.stage}", self.steps, "steps")
+        self._progress = Progress(f"train_{self.stage}", self.steps, "steps")
 
     def running(self, start: int) -> AbstractContextManager[object]:
         """Context of the run; the last line is printed at its end."""

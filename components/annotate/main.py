@@ -9,9 +9,10 @@ from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import load_manifest
 from clsp.storage.steps import Outcome, make_recipe
 from components.describer.embedded import open_endpoint
-from components.runner import execute
+from components.runner import execute, step_entry
 
 
+@step_entry("annotate")
 def run(*, store: str, run_id: str, settings: str, segments: str) -> str:
     """Caption the segments of a manifest and return the name of the captions' manifest."""
     options = parse_settings(AnnotateSettings, settings)

@@ -4,9 +4,10 @@ from clsp.config import FeatureSettings, parse_settings
 from clsp.storage import ObjectStore
 from clsp.storage.ledger import Ledger
 from clsp.storage.steps import Outcome, make_recipe
-from components.runner import execute
+from components.runner import execute, step_entry
 
 
+@step_entry("features")
 def run(*, store: str, run_id: str, settings: str, examples: str) -> str:
     """Measure and select the examples of a manifest; returns the name of the new manifest."""
     chosen = parse_settings(FeatureSettings, settings)

@@ -3,9 +3,10 @@
 from clsp.config import RegisterSettings, parse_settings
 from clsp.storage.steps import make_recipe
 from components.register.version import register_version
-from components.runner import execute
+from components.runner import execute, step_entry
 
 
+@step_entry("register")
 def run(*, store: str, run_id: str, settings: str, examples: str, stage2: str, evaluation: str) -> str:
     """Register the model of manifest ``stage2``; returns the name of the manifest that says which version it is."""
     chosen = parse_settings(RegisterSettings, settings)

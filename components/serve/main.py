@@ -2,10 +2,11 @@
 
 from clsp.config import ServeSettings, parse_settings
 from clsp.storage.steps import make_recipe
-from components.runner import execute
+from components.runner import execute, step_entry
 from components.serve.trial import try_version
 
 
+@step_entry("serve")
 def run(*, store: str, run_id: str, settings: str, version: str) -> str:
     """Try the version of manifest ``version`` through its own server; returns the manifest with the answer's facts."""
     chosen = parse_settings(ServeSettings, settings)

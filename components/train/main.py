@@ -20,18 +20,20 @@ from clsp.training.job import Job, training_examples
 from clsp.training.launch import launch
 from clsp.training.rows import ProgressRow, progress_row
 from clsp.training.stage import PROGRESS_FILE, longest_text
-from components.runner import execute
+from components.runner import execute, step_entry
 
 STAGES = ("stage1", "stage2")
 # They change how a run goes, not what comes out of it.
 OPERATIONAL = {"loader", "checkpoint", "timeout_seconds", "minutes"}
 
 
+@step_entry("train_stage1")
 def run_stage1(*, store: str, run_id: str, settings: str, examples: str) -> str:
     """Train both towers on fine captions; returns the manifest's name."""
     return _run("stage1", store, run_id, parse_settings(TrainSettings, settings), examples)
 
 
+@step_entry("train_stage2")
 def run_stage2(*, store: str, run_id: str, settings: str, examples: str, stage1: str) -> str:
     """Go on from stage 1 with two captions a clip; returns the manifest's name."""
     return _run("stage2", store, run_id, parse_settings(TrainSettings, settings), examples, stage1)
@@ -50,7 +52,7 @@ def _run(stage: str, store: str, run_id: str, settings: TrainSettings, *parents:
 def stage_recipe(stage: str, settings: TrainSettings) -> Recipe:
     """What decides a stage's weights: its own settings and those of the model, not the other stage's."""
     other = {name for name in STAGES if name != stage}
-    return make_recipe(stage, settings.model_dump(mode="json", exclude=OPERATIONAL | other))
+    return make_recipe(f"train_{stage}", settings.model_dump(mode="json", exclude=OPERATIONAL | other))
 
 
 def train(

@@ -3,10 +3,11 @@
 from clsp.config import QualitySettings, parse_settings
 from clsp.storage import ObjectStore
 from clsp.storage.steps import Outcome, make_recipe, step_key
-from components.runner import execute
+from components.runner import execute, step_entry
 from data_quality.thresholds import load_thresholds
 
 
+@step_entry("validate")
 def run(*, store: str, run_id: str, settings: str, segments: str, captions: str, verified: str) -> str:
     """Judge what annotate and verify gave and build the examples; returns the name of their manifest.
 

@@ -9,9 +9,10 @@ from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import load_manifest
 from clsp.storage.steps import Outcome, make_recipe
 from components.describer.embedded import open_endpoint
-from components.runner import execute
+from components.runner import execute, step_entry
 
 
+@step_entry("verify")
 def run(*, store: str, run_id: str, settings: str, segments: str, captions: str) -> str:
     """Judge the captions of a manifest and return the name of the manifest of those that passed."""
     options = parse_settings(VerifySettings, settings)
