@@ -31,7 +31,6 @@ _HTTP: dict[type[Exception], tuple[int, str, str]] = {
     ServerNotLive: (503, "not_ready", "wait for /v2/health/ready"),
     NotImplementedError: (501, "unsupported", "see /openapi.json for what is offered"),
     UnsupportedProtocol: (501, "unsupported", "see /openapi.json for what is offered"),
-    InferenceError: (500, "internal", "see the server's log"),
 }
 _GRPC = {
     400: StatusCode.INVALID_ARGUMENT,
@@ -47,6 +46,7 @@ def add_error_answers(app: FastAPI) -> None:
     """Answer every error of ``app`` as ``{"error": {...}}``."""
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(InferenceError, _unreadable)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(Exception, _internal)
     for kind in _HTTP:
@@ -60,6 +60,14 @@ async def _refused(_request: Request, error: Exception) -> Response:
 async def _translated(_request: Request, error: Exception) -> Response:
     status, code, hint = next(answer for kind, answer in _HTTP.items() if isinstance(error, kind))
     return error_response(RequestError(status, code, str(error) or code, hint=hint))
+
+
+_UNREADABLE = bad_request("bad_inputs", "a tensor cannot be read", "as bytes of text, or base64; raw bytes go by gRPC")
+
+
+async def _unreadable(_request: Request, _error: Exception) -> Response:
+    """KServe's reader failed; its message repeats the caller's data, ours does not."""
+    return error_response(_UNREADABLE)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
@@ -83,6 +91,7 @@ class StatusInterceptor(ExceptionToStatusInterceptor):  # type: ignore[misc]
 
     async def handle_exception(self, ex: Exception, request_or_iterator: Any, context: Any, method_name: str) -> None:
         """Abort the call with the status that fits ``ex``."""
+        ex = _UNREADABLE if isinstance(ex, InferenceError) else ex
         if isinstance(ex, RequestError):
             await context.abort(_GRPC.get(ex.status, StatusCode.INTERNAL), f"{ex.code}: {ex.message}. {ex.hint}")
         await super().handle_exception(ex, request_or_iterator, context, method_name)

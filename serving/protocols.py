@@ -1,8 +1,8 @@
 """KServe's own protocols: V1 ``:predict``, V2 REST and V2 gRPC, translated to the service's inputs and back.
 
-V2 inputs, one of each at most, embedded in this order: ``text`` BYTES (N); ``audio`` BYTES (N), container bytes, as
-base64 where the form is JSON; ``waveform`` FP32 (N, T) with ``sampling_rate`` as a parameter (default 16000) and an
-optional ``lengths`` INT64 (N). Output: ``embedding`` FP32 (N, D), then the model's hash as a parameter.
+V2 inputs, at most one of each, embedded in this order: ``text`` BYTES (N); ``audio`` BYTES (N), container bytes over
+gRPC and base64 over REST (KServe reads strings there); ``waveform`` FP32 (N, T) with ``sampling_rate`` as a parameter
+(default 16000) and optional ``lengths`` INT64 (N). Output: ``embedding`` FP32 (N, D); parameters: version and hash.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class EmbedderModel(Model):  # type: ignore[misc]
             model_name=self.name,
             model_version=identity.version,
             infer_outputs=[output],
-            parameters={"model_sha256": identity.sha256},
+            parameters={"model_version": identity.version, "model_sha256": identity.sha256},
             use_binary_outputs=request.use_binary_outputs,
             requested_outputs=request.request_outputs,
         )
@@ -79,7 +79,10 @@ def _read(request: InferRequest, service: EmbeddingService) -> Iterator[Input]:
         raise bad_request("bad_inputs", "inputs are missing, doubled or unknown", _HINT)
     tensors = {item.name: item for item in request.inputs}
     arrays = {name: _array(tensor) for name, tensor in tensors.items()}
-    check_count(sum(len(arrays[name]) for name in arrays if name != "lengths"), service.settings)
+    count = sum(len(arrays[name]) for name in arrays if name != "lengths")
+    if not count:
+        raise bad_request("bad_inputs", "the inputs are empty", _HINT)
+    check_count(count, service.settings)
     for place, value in enumerate(arrays.get("text", ())):
         yield check_text(_decoded(value, place), place, service.settings)
     for value in arrays.get("audio", ()):

@@ -1,0 +1,101 @@
+"""Register and serve as steps: a trained model becomes a version once, and its server answers as the model does."""
+
+import orjson
+import pytest
+from tiny_model import encoded, tone, write_tiny_model
+
+import clsp
+from clsp.config import RegisterSettings, ServeSettings
+from clsp.errors import ConfigError
+from clsp.records import Example
+from clsp.registry import current_alias, move_alias, read_document, versions
+from clsp.storage.audio_shards import Sound, save_audio
+from clsp.storage.files import save_files
+from clsp.storage.manifest import Counts, Manifest, Recipe, load_manifest, save_manifest, save_rows
+from components.register.main import run as run_register
+from components.register.version import point_alias
+from components.serve.main import run as run_serve
+
+SCORES = {"r1": 0.5, "r1_low": 0.4, "r1_high": 0.6, "map10": 0.5, "chance": 0.5}
+
+
+def saved(store, step, record="", shards=(), accepted=0, info=None):
+    counts = Counts(unit="examples", rows_in=accepted, accepted=accepted)
+    recipe = Recipe(step=step, code="test")
+    manifest = Manifest(record=record, recipe=recipe, parents=(), shards=shards, counts=counts, info=info or {})
+    return save_manifest(store, manifest)
+
+
+def make_examples(store):
+    sounds = [Sound(f"clip{index}", encoded(tone(1.0 + index, 200)), {}) for index in range(3)]
+    audio, places = save_audio(store, sounds)
+    rows = [
+        Example(
+            segment_id=sound.id, split=split, speaker=f"s{index}", duration_s=1.0 + index, licence="CC0-1.0",
+            language="en", fine=("a calm voice that speaks slowly",), overall=(), audio_key=place.key,
+            audio_offset=place.offset, audio_length=place.length, measures={},
+        )
+        for index, (sound, place, split) in enumerate(zip(sounds, places, ("train", "train", "test"), strict=True))
+    ]  # fmt: skip
+    return saved(store, "features", "examples", (save_rows(store, "examples", Example, rows), audio), accepted=3)
+
+
+@pytest.fixture
+def parents(store, tmp_path):
+    info = {"retrieval": {"fine": {"speech_to_text": SCORES}}, "control": {"fine": {"speech_to_text": SCORES}}}
+    return {
+        "examples": make_examples(store),
+        "stage2": saved(store, "stage2", shards=save_files(store, write_tiny_model(tmp_path / "model"))),
+        "evaluation": saved(store, "evaluate", info=info),
+    }
+
+
+def register(store, parents, **settings):
+    chosen = RegisterSettings(**settings).model_dump_json()
+    return run_register(store=store.uri, run_id="run", settings=chosen, **parents)
+
+
+def test_a_registered_model_is_complete_and_servable(store, parents, tmp_path):
+    name = register(store, parents)
+    info = load_manifest(store, name).info
+    assert info["uri"] == f"models/clsp/{info['version']}"
+    assert info["manifest"] == parents["stage2"]
+    assert str(tmp_path) not in store.get(f"manifests/{name}.json").decode()
+    assert current_alias(store, "clsp", "latest") == info["version"]
+
+    document = read_document(store, "clsp", info["version"])
+    assert set(document.files) >= {"config.json", "model.safetensors", "tokenizer.json", "README.md", "evaluation.json"}
+    assert document.licences == {"CC0-1.0": 3}
+    assert document.manifests == {**{k: parents[k] for k in ("examples", "evaluation")}, "model": parents["stage2"]}
+    card = store.get(f"{info['uri']}/README.md").decode()
+    assert "| train | 2 | 0.00 | 2 |" in card
+    assert "0.500 (0.400–0.600)" in card
+    assert orjson.loads(store.get(f"{info['uri']}/evaluation.json"))["retrieval"]["fine"]["speech_to_text"] == SCORES
+    assert clsp.load_model(f"{store.uri}/models/clsp@latest").identity.sha256 == info["sha256"]
+
+    served = run_serve(store=store.uri, run_id="run", settings=ServeSettings(threads=1).model_dump_json(), version=name)
+    answer = load_manifest(store, served).info
+    assert answer["version"] == info["version"]
+    assert -1 <= answer["cosine"] <= 1
+
+
+def test_registering_again_is_the_same_version(store, parents):
+    first = register(store, parents)
+    assert register(store, parents) == first
+    assert register(store, parents, alias="other") != first
+    assert len(versions(store, "clsp")) == 1
+    assert current_alias(store, "clsp", "other") == current_alias(store, "clsp", "latest")
+    assert len(list(store.list("models/clsp/aliases/latest/"))) == 1
+
+
+def test_an_alias_is_moved_from_wherever_it_points(store):
+    assert move_alias(store, "clsp", "latest", "older", expected=None)
+    point_alias(store, "clsp", "latest", "newer")
+    point_alias(store, "clsp", "latest", "newer")
+    assert current_alias(store, "clsp", "latest") == "newer"
+    assert len(list(store.list("models/clsp/aliases/latest/"))) == 2
+
+
+def test_wrong_settings_are_explained(store, parents):
+    with pytest.raises(ConfigError, match="surprise"):
+        run_register(store=store.uri, run_id="run", settings='{"surprise": 1}', **parents)

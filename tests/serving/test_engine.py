@@ -1,0 +1,134 @@
+"""The engine: batches within the budget, one request's trouble stays its own, closing finishes what waits."""
+
+import asyncio
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from clsp.config import ServeSettings
+from serving.engine import Engine
+from serving.errors import RequestError
+
+
+class Fake:
+    """Embeds a clip as its length; waits at ``gate``; fails on clips of 13 samples; remembers its batches."""
+
+    dimension = 1
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.batches = []
+
+    def encode_speech(self, clips):
+        self.entered.set()
+        assert self.gate.wait(10)
+        self.batches.append([len(clip) for clip in clips])
+        if 13 in self.batches[-1]:
+            raise ValueError("cannot")
+        return torch.tensor([[float(len(clip))] for clip in clips])
+
+    def encode_ids(self, ids):
+        return torch.tensor([[float(sum(row))] for row in ids])
+
+
+SETTINGS = ServeSettings(batch_seconds=0.01, max_queued_seconds=0.1, retry_after_seconds=3)  # 160 and 1600 samples
+
+
+@pytest.fixture
+def started():
+    model = Fake()
+    engine = Engine(model, SETTINGS)
+    engine.start()
+    yield SimpleNamespace(model=model, engine=engine)
+    model.gate.set()
+    engine.close()
+
+
+def clips(*lengths):
+    return [np.zeros(length, np.float32) for length in lengths]
+
+
+async def held(started):
+    """A request that keeps the device busy until the gate opens."""
+    started.model.gate.clear()
+    first = asyncio.create_task(started.engine.embed_speech(clips(160)))
+    await asyncio.to_thread(started.model.entered.wait, 10)
+    return first
+
+
+@pytest.mark.anyio
+async def test_rows_come_back_in_order_and_batches_keep_the_budget(started):
+    first = await held(started)
+    others = [asyncio.create_task(started.engine.embed_speech(clips(50, 60))) for _ in range(3)]
+    await asyncio.sleep(0)
+    started.model.gate.set()
+    assert [row.tolist() for row in await asyncio.gather(*others)] == [[[50.0], [60.0]]] * 3
+    assert (await first).tolist() == [[160.0]]
+    assert started.model.batches == [[160], [50, 60], [50, 60], [50, 60]]
+
+
+@pytest.mark.anyio
+async def test_text_takes_turns_with_waiting_sound(started):
+    first = await held(started)
+    sound = asyncio.create_task(started.engine.embed_speech(clips(*[160] * 5)))
+    text = asyncio.create_task(started.engine.embed_ids([[1, 2], [5]]))
+    await asyncio.sleep(0)
+    started.model.gate.set()
+    assert (await text).tolist() == [[3.0], [5.0]]
+    await asyncio.gather(first, sound)
+
+
+@pytest.mark.anyio
+async def test_too_much_waiting_is_refused_with_a_time(started):
+    first = await held(started)
+    second = asyncio.create_task(started.engine.embed_speech(clips(*[160] * 9)))
+    await asyncio.sleep(0)
+    with pytest.raises(RequestError) as caught:
+        await started.engine.embed_speech(clips(160, 160))
+    assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "3"})
+    started.model.gate.set()
+    await asyncio.gather(first, second)
+
+
+@pytest.mark.anyio
+async def test_a_request_that_went_is_not_computed(started):
+    first = await held(started)
+    gone = asyncio.create_task(started.engine.embed_speech(clips(77)))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    started.model.gate.set()
+    await first
+    await started.engine.embed_speech(clips(20))
+    assert started.model.batches == [[160], [20]]
+
+
+@pytest.mark.anyio
+async def test_a_failing_batch_fails_its_requests_only(started):
+    with pytest.raises(RequestError, match="the model failed"):
+        await started.engine.embed_speech(clips(13))
+    assert (await started.engine.embed_speech(clips(14))).tolist() == [[14.0]]
+
+
+@pytest.mark.anyio
+async def test_closing_finishes_what_waits_and_refuses_the_rest():
+    model = Fake()
+    engine = Engine(model, SETTINGS)
+    engine.start()
+    await held(SimpleNamespace(model=model, engine=engine))
+    waiting = asyncio.create_task(engine.embed_speech(clips(30)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(engine.close))
+    while not engine._closed:
+        await asyncio.sleep(0.01)
+    with pytest.raises(RequestError) as caught:
+        await engine.embed_speech(clips(30))
+    assert caught.value.status == 503
+    model.gate.set()
+    await closing
+    assert (await waiting).tolist() == [[30.0]]
