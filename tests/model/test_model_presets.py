@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import normalize
 
 from clsp.errors import ConfigError
 from clsp.model import PRESETS, DualEncoder, preset
@@ -37,6 +38,17 @@ def test_large_and_base_towers_have_the_published_sizes() -> None:
     large, base = on_meta("clsp-large"), on_meta("clsp-base")
     assert count(large.encoder_embed) + count(large.encoder) == 326_951_346
     assert count(base.encoder_embed) + count(base.encoder) == pytest.approx(93e6, rel=0.01)
+
+
+@torch.no_grad()
+def test_tiny_tells_captions_apart_before_it_has_learned() -> None:
+    """Alike captions (cosine 0.9999) give the contrastive loss nothing to begin with."""
+    torch.manual_seed(0)
+    tower = DualEncoder(preset("tiny")).eval().text_encoder
+    ids = torch.randint(3, 4000, (16, 30))
+    pooled = normalize(tower(input_ids=ids, attention_mask=torch.ones_like(ids)).pooler_output, dim=-1)
+    cosines = (pooled @ pooled.T)[~torch.eye(16, dtype=torch.bool)]
+    assert cosines.mean() < 0.99
 
 
 def test_unknown_preset_names_the_known_ones() -> None:
