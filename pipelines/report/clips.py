@@ -91,7 +91,9 @@ def _clip(outputs: Outputs, segment: Segment, captions: list[CaptionView], measu
     place = ByteRange(segment.audio_key, segment.audio_offset, segment.audio_length)
     flac = read_sound(outputs.store, place)
     samples = decode_flac(flac, segment.id).numpy()
-    facts = tuple((label, form.format(measures[name])) for name, label, form in _FACTS if name in measures)
+    facts = tuple(
+        (label, form.format(measures[name]).replace("-", "−")) for name, label, form in _FACTS if name in measures
+    )
     return ClipView(
         segment_id=segment.id,
         split=segment.split,

@@ -47,10 +47,9 @@ def _cost(report: ReportView) -> list[Headline]:
     reused = sum(step.reused for step in report.steps)
     slowest = max(report.steps, key=lambda step: step.seconds)
     hungriest = max(report.steps, key=lambda step: step.max_rss_bytes)
-    steps = f"{len(report.steps)} steps, {reused} reused" if reused else f"{len(report.steps)} steps"
+    done = f"{len(report.steps)} steps, {reused} reused" if reused else f"{len(report.steps)} steps"
+    note = done if slowest.reused else f"{done} · {slowest.name} longest"
     return [
-        Headline(
-            seconds(sum(step.seconds for step in report.steps)), "in all steps", f"{steps} · {slowest.name} longest"
-        ),
+        Headline(seconds(sum(step.seconds for step in report.steps)), "in all steps", note),
         Headline(size(hungriest.max_rss_bytes), "memory at most", f"in {hungriest.name}"),
     ]

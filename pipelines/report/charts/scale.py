@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 
 _STEPS = (1, 2, 2.5, 5, 10)
+_NARROWEST = 1e-6  # of the values themselves
+_NOTHING = 1e-30
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ def round_step(raw: float) -> float:
 
 
 def rounded_out(low: float, high: float, about: int = 5) -> tuple[float, float]:
-    """The interval grown to round ends, and never empty."""
-    if high <= low:
-        low, high = low - abs(low or 1) / 2, high + abs(high or 1) / 2
+    """The interval grown to round ends; one too narrow for its ticks to be told apart is widened first."""
+    size = max(abs(low), abs(high))
+    size = size if size > _NOTHING else 1.0
+    if high - low <= max(size * _NARROWEST, _NOTHING):
+        low, high = low - size / 2, high + size / 2
     step = round_step((high - low) / about)
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
 
