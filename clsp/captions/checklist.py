@@ -7,6 +7,7 @@ be exactly the JSON asked for.
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
@@ -51,6 +52,9 @@ class Judgement(BaseModel):
         return next((item for item in ITEMS if getattr(self, item)), "")
 
 
+_SCHEMA = Judgement.model_json_schema()
+
+
 class Question(BaseModel):
     """What the verifier is shown of a caption."""
 
@@ -91,10 +95,10 @@ def parse_judgement(answer: str) -> Judgement:
 
 def response_format() -> dict[str, Any]:
     """The schema of the answer, as ``response_format`` of a chat request."""
-    schema = Judgement.model_json_schema()
-    return {"type": "json_schema", "json_schema": {"name": "judgement", "schema": schema, "strict": True}}
+    return {"type": "json_schema", "json_schema": {"name": "judgement", "schema": _SCHEMA, "strict": True}}
 
 
+@cache
 def checklist_hash() -> str:
     """Version of the verifier's prompt."""
     return digest_of([VERIFIER_PROMPT, CORRECTION, response_format()])

@@ -5,6 +5,7 @@ the kind of caption, so that whoever answers can tell the two apart.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from itertools import takewhile
 from typing import get_args
 
@@ -71,6 +72,7 @@ def kind_of(prompt: str) -> CaptionKind:
     return next((kind for kind in get_args(CaptionKind) if first == KIND_LINE + kind), "fine")
 
 
+@cache
 def prompt_hash(kind: CaptionKind) -> str:
     """Version of the prompt of this kind: the hash of every word in it that does not come from the clip."""
     return digest_of([KIND_LINE, kind, _TASKS[kind], _REFERENCE, _RULES, _EXAMPLES[kind]])
