@@ -1,37 +1,13 @@
 """One undisturbed run of the whole flow on a very small synthetic corpus: what every other run must equal."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from clsp.audio.synthesis import plan_corpus, write_corpus
 from clsp.config import Config, load_config
-from clsp.storage import ObjectStore, open_store
-from components.runner import StepReport
-from pipelines.runs import run_locally
-
-SMALL = Path(__file__).with_name("small.yaml")
-
-
-@dataclass(frozen=True)
-class Flow:
-    """A finished flow: its source, store and the reports of its steps by name."""
-
-    source: Path
-    config: Config
-    store: ObjectStore
-    reports: dict[str, StepReport]
-
-    @property
-    def manifests(self) -> dict[str, str]:
-        return {name: report.manifest for name, report in self.reports.items()}
-
-
-def run_small_flow(source: Path, store: str, run_id: str, config: Config) -> dict[str, StepReport]:
-    values = {"source": str(source), "metadata": str(source / "metadata.csv")}
-    reports = run_locally("full", store, run_id, config, values, log=source.parent / f"{run_id}.log")
-    return {report.name: report for report in reports}
+from clsp.storage import open_store
+from tests.flow.small_flow import SMALL, Flow, run_small_flow
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from clsp.storage.manifest import load_manifest
 from pipelines.steps import STEPS
-from tests.flow.conftest import run_small_flow
+from tests.flow.small_flow import run_small_flow
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from clsp.storage import open_store
 from clsp.storage.files import fetch_files
 from clsp.storage.manifest import load_manifest
-from tests.flow.conftest import SMALL, run_small_flow
+from tests.flow.small_flow import SMALL, run_small_flow
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
