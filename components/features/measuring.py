@@ -21,6 +21,7 @@ _DIGITS = 6  # finer differences are those of a machine's arithmetic, not of a v
 def measuring_pool(workers: int) -> Iterator[Executor]:
     """Processes that measure; they end with this one, however it ends."""
     with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
+        pool.submit(int).result()  # workers are forked before the caller starts threads
         yield pool
 
 

@@ -2,10 +2,13 @@
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 from clsp.config import FeatureSettings
@@ -73,9 +76,18 @@ def select(examples: Sequence[Example], rows: Sequence[SegmentFeatures], setting
 
 def _measure(store: ObjectStore, ledger: Ledger, settings: FeatureSettings, examples: Sequence[Example]) -> list[Shard]:
     units = [(f"{n:06d}", unit) for n, unit in enumerate(in_chunks(examples, settings.examples_per_unit))]
-    with Progress(STEP, len(units), "units") as progress, measuring_pool(settings.workers) as pool:
+    with Progress(STEP, len(units), "units") as progress, measuring_pool(settings.workers) as pool, _feast_loading():
         results = ledger.complete(units, lambda unit: measure_unit(store, pool, unit), progress)
     return [Shard.model_validate(result["shard"]) for result in results]
+
+
+@contextmanager
+def _feast_loading() -> Iterator[None]:
+    """Load Feast, which takes as long as measuring a few hundred clips, while other processes measure them."""
+    loading = Thread(target=import_module, args=("components.features.repository",))
+    loading.start()
+    yield
+    loading.join()
 
 
 def measure_unit(store: ObjectStore, pool: Executor, examples: list[Example]) -> UnitResult:
