@@ -1,7 +1,6 @@
 """The evaluate step on a real tiny model: files fetched, sounds read, scores committed once."""
 
 import pytest
-from tiny_model import TEXTS, encoded, tone, write_tiny_model
 
 from clsp.config import EvaluationSettings
 from clsp.evaluation.embeddings import Embedding
@@ -11,6 +10,7 @@ from clsp.storage.files import save_files
 from clsp.storage.manifest import Counts, Manifest, Recipe, load_manifest, read_rows, save_manifest, save_rows
 from components.evaluate.main import run
 from components.runner import read_reports
+from tests.tiny_model import TEXTS, encoded, tone, write_tiny_model
 
 SETTINGS = EvaluationSettings(examples_per_unit=4, batch_size=2)
 

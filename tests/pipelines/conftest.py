@@ -1,9 +1,9 @@
 """A finished run that the tests of the report share."""
 
 import pytest
-from report_run import make_run
 
 from clsp.storage import open_store
+from tests.pipelines.report_run import make_run
 
 
 @pytest.fixture(scope="session")

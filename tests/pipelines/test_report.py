@@ -6,12 +6,12 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from report_run import HOSTILE, RUN
 
 from clsp.storage.manifest import load_manifest
 from pipelines.report import build_report
 from pipelines.report.gather import gather
 from pipelines.report.numbers import percent
+from tests.pipelines.report_run import HOSTILE, RUN
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -1,9 +1,9 @@
 """summary.json: the contract of design section 4."""
 
 import orjson
-from report_run import RUN
 
 from pipelines.report import summary, write_summary
+from tests.pipelines.report_run import RUN
 
 
 def test_contract_shape(finished_run):
