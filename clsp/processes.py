@@ -10,14 +10,19 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+PARENT_VARIABLE = "CLSP_DIE_WITH_PARENT"  # process id of a starter that this process must not outlive
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the thread that started it ends; does nothing outside Linux."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when the thread that started it ends; does nothing outside Linux.
+
+    ``parent`` is the process id of the starter, which may have ended before the kernel was asked; 0 where
+    it is not known.
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:  # the parent was gone before the request was made
+    if parent and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clsp.errors import ClspError
-from clsp.processes import die_with_parent
+from clsp.processes import PARENT_VARIABLE, die_with_parent
 
 Event = dict[str, Any]
 
@@ -44,8 +44,8 @@ class FlowError(ClspError):
 def run_flow(flow: str, arguments: dict[str, str], log: Path, show: Callable[[Event], None]) -> None:
     """Run a flow to its end, passing every event to ``show``; raises ``FlowError`` with the failing step's reason."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    request = json.dumps({"flow": flow, "arguments": arguments})
-    environment = {**os.environ, "CLSP_DIE_WITH_PARENT": "1", "CLSP_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
+    request = json.dumps({"flow": flow, "arguments": arguments, "parent": os.getpid()})
+    environment = {**os.environ, "CLSP_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
     failure: FlowFailure | None = None
     with (
         log.open("a") as file,
@@ -82,13 +82,14 @@ def _events(child: "subprocess.Popen[str]", log: Any) -> Iterator[Event]:
 
 def _main(request: str) -> int:
     """The child process: run one flow under kfp.local."""
-    die_with_parent()
+    asked = json.loads(request)
+    die_with_parent(asked["parent"])
+    os.environ[PARENT_VARIABLE] = str(os.getpid())
     warnings.simplefilter("ignore")
     from kfp import local
 
     from pipelines.flows import FLOWS
 
-    asked = json.loads(request)
     with tempfile.TemporaryDirectory(prefix="clsp-kfp-") as root:
         local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root, raise_on_error=True)
         try:

@@ -12,6 +12,7 @@ import orjson
 
 from clsp.config.serving import ServeSettings
 from clsp.errors import EndpointError
+from clsp.processes import PARENT_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def running_server(model: str, settings: ServeSettings) -> Iterator[ServerPlace]
     The child is killed when this process dies. ``EndpointError`` when it does not get ready in time.
     """
     command = [sys.executable, "-m", "serving", model, "--settings", settings.model_dump_json()]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "CLSP_DIE_WITH_PARENT": "1"})
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, PARENT_VARIABLE: str(os.getpid())})
     try:
         yield _wait_ready(child, settings.ready_timeout_seconds)
     finally:

@@ -1,6 +1,7 @@
 """Fixtures every test may use: stores in a folder and on a real S3 server, both empty for each test."""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.request
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -61,7 +63,7 @@ def s3_server(tmp_path_factory):
             _command(folder, ports),
             stdout=log,
             stderr=log,
-            preexec_fn=die_with_parent,  # noqa: PLW1509
+            preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509
         )
     try:
         _wait_until_answering(server.endpoint, process, folder / "log")

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_model import TEXTS, write_tiny_model
 
 import clsp
 from clsp.errors import ModelError
@@ -12,6 +11,7 @@ from clsp.model import DualEncoder
 from clsp.model.directory import read_config
 from clsp.registry import publish
 from clsp.storage import open_store
+from tests.tiny_model import TEXTS, write_tiny_model
 
 
 @pytest.fixture(scope="module")

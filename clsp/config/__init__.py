@@ -30,10 +30,28 @@ from clsp.config.training import (
 from clsp.errors import ConfigError
 
 __all__ = [
-    "AnnotateSettings", "BatchSettings", "CheckpointSettings", "Config", "DemoSettings", "EndpointSettings", "EvaluationSettings", "FeatureSettings",
-    "IngestSettings", "LoaderSettings", "OptimiserSettings", "QualitySettings", "RegisterSettings", "SamplingSettings", "Section",
-    "ServeSettings", "StageSettings", "TrainSettings", "VerifySettings", "load_config", "parse_settings",
-]  # fmt: skip
+    "AnnotateSettings",
+    "BatchSettings",
+    "CheckpointSettings",
+    "Config",
+    "DemoSettings",
+    "EndpointSettings",
+    "EvaluationSettings",
+    "FeatureSettings",
+    "IngestSettings",
+    "LoaderSettings",
+    "OptimiserSettings",
+    "QualitySettings",
+    "RegisterSettings",
+    "SamplingSettings",
+    "Section",
+    "ServeSettings",
+    "StageSettings",
+    "TrainSettings",
+    "VerifySettings",
+    "load_config",
+    "parse_settings",
+]
 
 
 S = TypeVar("S", bound=Section)

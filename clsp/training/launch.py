@@ -33,10 +33,10 @@ def launch(job: Job) -> None:
 def torchrun_command(settings: TrainSettings, job_file: Path) -> list[str]:
     """torchrun on one machine. A lost worker ends the run: the next run resumes from the last checkpoint."""
     return [
-        sys.executable, "-m", _TETHERED, "torch.distributed.run",
+        sys.executable, "-m", _TETHERED, str(os.getpid()), "torch.distributed.run",
         f"--nproc-per-node={settings.processes}", "--max-restarts=0", f"--local-addr={_LOOPBACK}",
         "--rdzv-backend=c10d", f"--rdzv-endpoint={_LOOPBACK}:0",
-        "-m", _TETHERED, "clsp.training.worker", str(job_file),
+        "-m", _TETHERED, "0", "clsp.training.worker", str(job_file),
     ]  # fmt: skip
 
 

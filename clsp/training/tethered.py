@@ -1,4 +1,4 @@
-"""A process that ends with its parent: ``python -m clsp.training.tethered MODULE ARGUMENTS`` calls MODULE's ``main``.
+"""A process that ends with its parent: ``python -m clsp.training.tethered PARENT MODULE …`` calls its ``main``.
 
 torchrun and its workers start through this, so that a step killed with SIGKILL leaves nothing running. The tether is
 tied before anything heavy is imported.
@@ -10,9 +10,9 @@ from importlib import import_module
 from clsp.processes import die_with_parent
 
 
-def main(module: str, *arguments: str) -> None:
-    """Tie the tether, then call ``main`` of ``module`` with the arguments."""
-    die_with_parent()
+def main(parent: str, module: str, *arguments: str) -> None:
+    """Tie the tether to process ``parent``, then call ``main`` of ``module`` with the arguments."""
+    die_with_parent(int(parent))
     import_module(module).main(list(arguments))
 
 

@@ -20,7 +20,7 @@ def main() -> None:
     options = _parser().parse_args()
     configure_logs()
     if options.die_with_parent:
-        die_with_parent()
+        die_with_parent(options.die_with_parent)
     named = [*os.environ.get(FAULTS, "").split(","), *options.fault]
     settings = DescriberSettings(cached_clips=options.cached_clips, max_body_bytes=options.max_body_bytes)
     faults = tuple(parse_fault(text) for text in named if text)
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cached-clips", type=int, default=defaults.cached_clips)
     parser.add_argument("--max-body-bytes", type=int, default=defaults.max_body_bytes)
     parser.add_argument("--fault", action="append", default=[], help="for tests: name[=value][@rate], e.g. 500@0.3")
-    parser.add_argument("--die-with-parent", action="store_true", help="end when the starting process does")
+    parser.add_argument("--die-with-parent", type=int, metavar="PID", help="end when the starting process does")
     return parser
 
 

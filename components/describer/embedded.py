@@ -31,7 +31,8 @@ def open_endpoint(settings: EndpointSettings, key_variable: str) -> Iterator[Con
 @contextmanager
 def start_describer(start_seconds: float, *arguments: str) -> Iterator[str]:
     """Start a describer on a free port and give its URL; ``EndpointError`` when it is not ready in time."""
-    command = [sys.executable, "-m", "components.describer", "--port", "0", "--die-with-parent", *arguments]
+    tether = ["--die-with-parent", str(os.getpid())]
+    command = [sys.executable, "-m", "components.describer", "--port", "0", *tether, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment())
     try:
         yield _wait_for_url(process, start_seconds)

@@ -1,6 +1,7 @@
 """Acoustic measures of the clips of examples, in worker processes: measuring is the costly part of this step."""
 
 import io
+import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ _DIGITS = 6  # finer differences are those of a machine's arithmetic, not of a v
 @contextmanager
 def measuring_pool(workers: int) -> Iterator[Executor]:
     """Processes that measure; they end with this one, however it ends."""
-    with ProcessPoolExecutor(workers, initializer=die_with_parent) as pool:
+    with ProcessPoolExecutor(workers, initializer=die_with_parent, initargs=(os.getpid(),)) as pool:
         pool.submit(int).result()  # workers are forked before the caller starts threads
         yield pool
 

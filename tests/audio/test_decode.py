@@ -6,10 +6,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from sounds import CONTAINERS, LOSSLESS, babble, encoded, tone
 
 from clsp.audio.decode import DecodeError, DecodeLimits, decode, open_sound
 from clsp.audio.resample import resample
+from tests.sounds import CONTAINERS, LOSSLESS, babble, encoded, tone
 
 RATES = {"opus": 48_000, "webm": 48_000}
 MUTATIONS = 320

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sounds import babble
 
 from clsp.audio.segmentation import Cutting, cut_blocks, frame_levels, segment
+from tests.sounds import babble
 
 SMALL = Cutting(rate=1_000, min_seconds=1.0, max_seconds=4.0, earliest_seconds=2.0)
 

@@ -5,7 +5,6 @@ import traceback
 
 import httpx
 import pytest
-from captioning import describer, quick_endpoint, voice, wav
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from clsp.captions.connection import Connection, connect
 from clsp.captions.prompts import caption_prompt
 from clsp.config import EndpointSettings, SamplingSettings
 from clsp.errors import ConfigError, EndpointError
+from tests.captioning import describer, quick_endpoint, voice, wav
 
 CLIP = wav(voice(150))
 SECRET = "sk-very-secret-1234"

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from captioning import make_segment
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clsp.captions.filters import RULES, broken_rule, filter_clip
 from clsp.config import VerifySettings
 from clsp.records import Caption
+from tests.captioning import make_segment
 
 SETTINGS = VerifySettings()
 PLAIN = (

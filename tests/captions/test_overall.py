@@ -1,9 +1,9 @@
 """Global captions from metadata say what people noted, and only when they noted a manner of speaking."""
 
 import pytest
-from captioning import make_segment
 
 from clsp.captions.overall import noted_tags, overall_from_metadata
+from tests.captioning import make_segment
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from captioning import make_segment
-
 from clsp.captions.views import View, asked_caption, caption_id, plan_views, written_caption
 from clsp.config import AnnotateSettings
+from tests.captioning import make_segment
 
 SETTINGS = AnnotateSettings(views=3, seed=10)
 HAPPY = make_segment(tags={"emotion": "happy"})

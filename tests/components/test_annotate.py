@@ -4,7 +4,6 @@ import uuid
 
 import orjson
 import pytest
-from captioning import QUICK, describer, flac, save_clips, save_voices, voice
 
 from clsp.errors import ConfigError, EndpointError
 from clsp.records import Caption, Failure
@@ -12,6 +11,7 @@ from clsp.storage import ObjectStore, open_store
 from clsp.storage.manifest import Manifest, load_manifest, read_rows
 from components.annotate.main import run
 from components.describer.embedded import start_describer
+from tests.captioning import QUICK, describer, flac, save_clips, save_voices, voice
 
 
 def annotate(store: ObjectStore, segments: str, url: str, *, endpoint: dict | None = None, **settings) -> str:

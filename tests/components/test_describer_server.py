@@ -12,7 +12,6 @@ import httpx
 import openai
 import psutil
 import pytest
-from captioning import describer, flac, voice, wav
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +27,7 @@ from components.describer.chat import Chat
 from components.describer.embedded import start_describer
 from components.describer.faults import parse_fault
 from components.describer.judging import judge
+from tests.captioning import describer, flac, voice, wav
 
 ROOT = Path(__file__).parents[2]
 

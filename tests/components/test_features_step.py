@@ -4,7 +4,6 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import judged_rows
 import numpy as np
 import orjson
 import pandas as pd
@@ -27,6 +26,7 @@ from components.features.measuring import measure_clip
 from components.features.rows import SegmentFeatures, describe
 from components.features.selection import FEW_CAPTIONS, LICENCE, TOO_LONG, TOO_SHORT, reject_reason
 from components.features.training_set import UNREADABLE, select
+from tests import judged_rows
 
 RATE = 16_000
 COUNT = 10

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sounds import babble, encoded, tone, write
 
 from clsp.config import IngestSettings
 from clsp.errors import DataError, StorageError
@@ -20,6 +19,7 @@ from clsp.storage import open_store
 from clsp.storage.audio_shards import ByteRange, read_sound
 from clsp.storage.manifest import load_manifest, read_rows
 from components.ingest.main import run
+from tests.sounds import babble, encoded, tone, write
 
 
 def ingest(store, source, metadata="", run_id="run", **settings):

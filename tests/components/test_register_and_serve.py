@@ -2,7 +2,6 @@
 
 import orjson
 import pytest
-from tiny_model import encoded, tone, write_tiny_model
 
 import clsp
 from clsp.config import RegisterSettings, ServeSettings
@@ -15,6 +14,7 @@ from clsp.storage.manifest import Counts, Manifest, Recipe, load_manifest, save_
 from components.register.main import run as run_register
 from components.register.version import point_alias
 from components.serve.main import run as run_serve
+from tests.tiny_model import encoded, tone, write_tiny_model
 
 SCORES = {"r1": 0.5, "r1_low": 0.4, "r1_high": 0.6, "map10": 0.5, "chance": 0.5}
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from judged_rows import passing_evidence
 
 from clsp.errors import ConfigError, QualityError
 from clsp.records import Caption, Example, Failure, Segment, Verdict
@@ -13,6 +12,7 @@ from clsp.storage.files import fetch_files
 from clsp.storage.manifest import Counts, Manifest, load_manifest, read_rows, save_manifest, save_rows
 from clsp.storage.steps import make_recipe
 from components.validate.main import run
+from tests.judged_rows import passing_evidence
 
 
 def keep(store, step, record, *shards):

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from captioning import QUICK, describer, make_segment
 
 from clsp.captions.verify import Clip, pack
 from clsp.errors import DataError, EndpointError
@@ -14,6 +13,7 @@ from clsp.storage import ObjectStore, open_store
 from clsp.storage.manifest import Counts, Manifest, load_manifest, read_rows, save_manifest, save_rows
 from clsp.storage.steps import make_recipe
 from components.verify.main import run
+from tests.captioning import QUICK, describer, make_segment
 
 PLAIN = (
     "A young woman begins in a soft, breathy voice and takes her time over each phrase. "

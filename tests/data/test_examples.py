@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-import judged_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clsp.data.examples import build_examples, captionless
+from tests import judged_rows
 
 SEGMENTS = [judged_rows.segment(number) for number in range(6)]
 captions = st.lists(

@@ -1,11 +1,11 @@
 """Evidence that passes, and the gate with the built-in thresholds."""
 
 import pytest
-from judged_rows import passing_evidence
 
 from data_quality.evidence import Evidence
 from data_quality.gate import Gate
 from data_quality.thresholds import load_thresholds
+from tests.judged_rows import passing_evidence
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ import logging
 from dataclasses import replace
 
 import pytest
-from judged_rows import verdict
 
 from clsp.errors import QualityError
 from clsp.records import Failure
 from data_quality.evidence import Evidence
 from data_quality.gate import Gate
 from data_quality.thresholds import load_thresholds
+from tests.judged_rows import verdict
 
 
 def spoil(rows, change, places=(0,)):

@@ -6,11 +6,11 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
-from sounds import babble, encoded, tone, write
 
 from clsp.audio.encode import encode_flac, sound_id, to_pcm16
 from clsp.config import IngestSettings
 from clsp.ingest.pieces import cut_recording, find_fault
+from tests.sounds import babble, encoded, tone, write
 
 SETTINGS = IngestSettings()
 

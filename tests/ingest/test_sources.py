@@ -3,11 +3,11 @@
 import os
 
 import pytest
-from sounds import tone, write
 
 from clsp.errors import DataError
 from clsp.ingest.sources import FolderSource, list_recordings, open_source
 from clsp.storage import open_store
+from tests.sounds import tone, write
 
 EXTENSIONS = ("wav", "flac")
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_encoder import golden_config, golden_input, golden_model
 from torch import Tensor
 
 from clsp.errors import ModelError
 from clsp.model import DualEncoder, parameter_groups
 from clsp.optim import ScaledAdam
+from tests.model.published_encoder import golden_config, golden_input, golden_model
 
 NEUTRAL = golden_model()
 PUBLISHED = golden_model(padding="published")

@@ -7,13 +7,13 @@ import orjson
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_model import TEXTS, tone, write_tiny_model
 from transformers import AutoTokenizer
 
 import clsp
 from clsp.errors import ClspError, DataError, ModelError
 from clsp.registry import move_alias, publish
 from clsp.storage import open_store
+from tests.tiny_model import TEXTS, tone, write_tiny_model
 
 
 @pytest.fixture(scope="module")

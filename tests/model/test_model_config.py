@@ -1,10 +1,10 @@
 """Reading config.json in every spelling in use, and refusing what would be misread."""
 
 import pytest
-from published_encoder import TINY_TEXT, golden_config
 from pydantic import ValidationError
 
 from clsp.model import ModelConfig
+from tests.model.published_encoder import TINY_TEXT, golden_config
 
 
 def test_lists_strings_and_single_values_mean_the_same() -> None:

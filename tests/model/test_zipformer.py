@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from published_encoder import golden_input, golden_model
 
 from clsp.model import DualEncoder
 from clsp.model.zipformer import widest
+from tests.model.published_encoder import golden_input, golden_model
 
 
 @pytest.fixture(scope="module")

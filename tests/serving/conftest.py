@@ -1,7 +1,6 @@
 """A real server process of a tiny model, and the same model in this process to compare with."""
 
 import pytest
-from tiny_model import write_tiny_model
 
 import clsp
 from clsp.config import ServeSettings
@@ -9,6 +8,7 @@ from clsp.registry import publish
 from clsp.storage import open_store
 from serving.client import EmbeddingClient
 from serving.launch import running_server
+from tests.tiny_model import write_tiny_model
 
 SETTINGS = ServeSettings(max_body_bytes=2**20, max_items=8, max_audio_seconds=5.0, max_text_characters=400, threads=1)
 

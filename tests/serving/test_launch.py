@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import httpx
 import psutil
 import pytest
-from tiny_model import encoded, tone
 
 from clsp.config import ServeSettings
 from clsp.errors import ConfigError, EndpointError
@@ -20,6 +19,7 @@ from serving.__main__ import main
 from serving.client import audio_part
 from serving.launch import running_server
 from serving.server import EmbeddingServer
+from tests.tiny_model import encoded, tone
 
 
 def start(model: str, **settings) -> subprocess.Popen:

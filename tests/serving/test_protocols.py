@@ -10,9 +10,9 @@ import pytest
 import torch
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest
 from kserve.inference_client import RESTConfig
-from tiny_model import TEXTS, encoded, tone
 
 from serving.client import audio_part
+from tests.tiny_model import TEXTS, encoded, tone
 
 CLIPS = [tone(1.0, 200), tone(2.5, 300), tone(0.3, 150)]
 SOUNDS = [encoded(clip) for clip in CLIPS]

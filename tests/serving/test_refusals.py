@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kserve import InferenceGRPCClient, InferInput, InferRequest
-from tiny_model import TEXTS, encoded, tone
 
 from clsp.errors import EndpointError
 from serving.client import EmbeddingClient, audio_part
+from tests.tiny_model import TEXTS, encoded, tone
 
 
 def part(data: str, **details):
