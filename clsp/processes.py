@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, and how much memory a process tree took.
+"""Child processes that never outlive who started them, and how much memory a process tree took.
 
 A step killed with SIGKILL cannot clean up; the kernel can, when each child asks for it at its start (Linux).
 """
@@ -6,11 +6,13 @@ A step killed with SIGKILL cannot clean up; the kernel can, when each child asks
 import ctypes
 import os
 import resource
+import select
 import signal
 import sys
+import threading
 
 _PR_SET_PDEATHSIG = 1
-PARENT_VARIABLE = "CLSP_DIE_WITH_PARENT"  # process id of a starter that this process must not outlive
+PARENT_VARIABLE = "CLSP_DIE_WITH"  # process id of an ancestor that a step or server must not outlive
 
 
 def die_with_parent(parent: int) -> None:
@@ -24,6 +26,24 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_with_ancestor() -> None:
+    """Kill this process when the one named by ``CLSP_DIE_WITH`` ends; for children started through a shell."""
+    name = os.environ.get(PARENT_VARIABLE)
+    if not name or sys.platform != "linux":
+        return
+    try:
+        ancestor = os.pidfd_open(int(name))
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGKILL)
+    else:
+        threading.Thread(target=_kill_after, args=(ancestor,), daemon=True).start()
+
+
+def _kill_after(ancestor: int) -> None:
+    select.select([ancestor], [], [])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def peak_rss_bytes() -> int:

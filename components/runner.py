@@ -3,7 +3,6 @@
 The record (``runs/RUN/STEP.json``) holds what a manifest must not: seconds, memory, and whether work was reused.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ import orjson
 from clsp.errors import ClspError
 from clsp.hashing import canonical_json
 from clsp.logs import configure_logs, get_logger
-from clsp.processes import PARENT_VARIABLE, die_with_parent, peak_rss_bytes
+from clsp.processes import die_with_ancestor, peak_rss_bytes
 from clsp.storage import ObjectStore, open_store
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Recipe
@@ -51,8 +50,7 @@ def step_entry(step: str) -> Callable[[Entry], Entry]:
         @wraps(entry)
         def run(*args: Any, **kwargs: Any) -> str:
             configure_logs()
-            if parent := os.environ.get(PARENT_VARIABLE):
-                die_with_parent(int(parent))
+            die_with_ancestor()
             log.info("step_started", step=step)
             try:
                 return entry(*args, **kwargs)

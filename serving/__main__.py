@@ -1,13 +1,12 @@
 """``python -m serving MODEL``: the command of the server's container."""
 
 import argparse
-import os
 import sys
 
 from clsp.config import ServeSettings, parse_settings
 from clsp.errors import ClspError
 from clsp.logs import configure_logs
-from clsp.processes import PARENT_VARIABLE, die_with_parent
+from clsp.processes import die_with_ancestor
 from serving.launch import start
 
 
@@ -21,8 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--settings", default="{}", help="JSON of the 'serve' section of the configuration")
     chosen = parser.parse_args(arguments)
     configure_logs()
-    if parent := os.environ.get(PARENT_VARIABLE):
-        die_with_parent(int(parent))
+    die_with_ancestor()
     try:
         start(chosen.model, parse_settings(ServeSettings, chosen.settings))
     except ClspError as error:
