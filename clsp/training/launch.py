@@ -44,7 +44,6 @@ def worker_environment(settings: TrainSettings) -> dict[str, str]:
     """This process's environment with what the workers need; what an operator has set stays."""
     wanted = {
         **_KEEP_MEMORY,
-        "OMP_NUM_THREADS": str(settings.threads),
         "TOKENIZERS_PARALLELISM": "false",
         # Without it, a restarted agent hands out the addresses of the attempt before.
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
