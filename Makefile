@@ -9,6 +9,7 @@ UV_VERSION := 0.13.9
 READY := $(VENV)/.ready-$(TORCH)
 GPU_WHEELS := ^(torch|triton|nvidia-[a-z0-9-]*)==
 OUT ?= demo
+WORKERS ?= 2
 DEMO ?=
 
 export PYTHONHASHSEED := 0
@@ -39,10 +40,10 @@ demo: $(READY)  ## Run the whole flow on this machine's CPU, tiny (OUT=folder, D
 	@$(BIN)/clsp demo --out $(OUT) $(DEMO)
 
 test: $(READY)  ## Run every test
-	@$(BIN)/python -m pytest --durations=15
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=15
 
 test-fast: $(READY)  ## Run the tests that take less than ten seconds
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
 
 check: $(READY)  ## Format, lint, types and layers
 	@$(BIN)/ruff format --check --quiet .

@@ -23,6 +23,14 @@ from clsp.storage import ObjectStore, open_store
 
 WEED = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
 _START_SECONDS = 60
+_START_ATTEMPTS = 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, a file stays on one of them; so do all tests of the whole flow, which share one run."""
+    for item in items:
+        group = "flow" if "flow" in item.path.parent.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
@@ -53,25 +61,35 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory):
     """A real SeaweedFS server; it dies with this process, however that ends."""
-    folder = tmp_path_factory.mktemp("weed")
-    server = S3Server("", "clsp-test", "clsp-test-secret", "clsp")
-    (folder / "s3.json").write_bytes(_identities(server))
-    ports = _free_ports(4)
-    server = S3Server(f"http://127.0.0.1:{ports[3]}", server.access_key, server.secret_key, server.bucket)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            _command(folder, ports),
-            stdout=log,
-            stderr=log,
-            preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509
-        )
+    server, process = _start_server(tmp_path_factory.mktemp("weed"))
     try:
-        _wait_until_answering(server.endpoint, process, folder / "log")
         _make_bucket(server)
         yield server
     finally:
         process.kill()
         process.wait(timeout=30)
+
+
+def _start_server(folder: Path) -> tuple[S3Server, subprocess.Popen]:
+    """Start the server on free ports; again on others when another process took one of them meanwhile."""
+    for attempt in range(_START_ATTEMPTS):
+        ports = _free_ports(4)
+        server = S3Server(f"http://127.0.0.1:{ports[3]}", "clsp-test", "clsp-test-secret", "clsp")
+        data = folder / str(attempt)
+        data.mkdir()
+        (data / "s3.json").write_bytes(_identities(server))
+        with (folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                _command(data, ports),
+                stdout=log,
+                stderr=log,
+                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509
+            )
+        if _is_answering(server.endpoint, process):
+            return server, process
+        process.kill()
+        process.wait(timeout=30)
+    raise RuntimeError(f"weed did not start: {(folder / 'log').read_text()[-2000:]}")
 
 
 def _identities(server: S3Server) -> bytes:
@@ -106,17 +124,18 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _wait_until_answering(endpoint: str, process: subprocess.Popen, log: Path) -> None:
+def _is_answering(endpoint: str, process: subprocess.Popen) -> bool:
+    """Wait until the server answers as S3 and is still ours."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(endpoint, timeout=2)
         except urllib.error.HTTPError:
-            return  # it refuses us by name: it is up
+            return process.poll() is None  # it refuses us by name: it is up
         except OSError:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.1)
-    raise RuntimeError(f"weed did not start: {log.read_text()[-2000:]}")
+    return False
 
 
 def _make_bucket(server: S3Server) -> None:
