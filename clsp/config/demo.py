@@ -13,9 +13,9 @@ class DemoSettings(Section):
     seed: int = Field(0, description="Changes what the voices say and how")
     queries: tuple[str, ...] = Field(
         (
-            "A very high-pitched voice speaking fast and loudly.",
-            "A low, quiet voice that speaks slowly.",
-            "A lively voice whose pitch rises towards the end.",
+            "A woman speaks very fast in a loud voice of high pitch.",
+            "A man speaks slowly in a soft voice of low pitch.",
+            "A lively, loud voice with a pitch that rises.",
         ),
         description="Descriptions that the finished model is asked for",
     )

@@ -24,7 +24,7 @@ def demo(
     ] = "",
     metadata: Annotated[str, typer.Option(help="CSV, Parquet or jsonl with a row a recording")] = "",
     store: Annotated[str, typer.Option(help="Keep the hand-overs in another store, such as s3://bucket/prefix")] = "",
-    minutes: Annotated[float, typer.Option(min=0.1, help="Training time to aim for; 0 keeps the preset's")] = 0.0,
+    minutes: Annotated[float, typer.Option(min=0, help="Training time to aim for; 0 keeps the preset's")] = 0.0,
     config: Annotated[str, typer.Option(help="Preset or .yaml file")] = "demo",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON")] = False,
 ) -> None:

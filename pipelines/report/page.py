@@ -23,7 +23,7 @@ from pipelines.report.headlines import headlines
 from pipelines.report.views import ReportView, ScoreView, StageView
 
 _KINDS = {"fine": "Fine captions", "global": "Global captions"}
-_STAGES = {"train_stage1": "Stage 1", "train_stage2": "Stage 2"}
+_STAGES = {"stage1": "Stage 1", "stage2": "Stage 2"}
 
 
 def render(report: ReportView) -> str:
