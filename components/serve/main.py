@@ -1,9 +1,9 @@
 """The serve step: a registered version in, proof that its server answers as the model does out."""
 
 from clsp.config import ServeSettings, parse_settings
-from clsp.storage.steps import make_recipe
+from clsp.storage import ObjectStore
+from clsp.storage.steps import Outcome, make_recipe
 from components.runner import execute, step_entry
-from components.serve.trial import try_version
 
 
 @step_entry("serve")
@@ -11,4 +11,10 @@ def run(*, store: str, run_id: str, settings: str, version: str) -> str:
     """Try the version of manifest ``version`` through its own server; returns the manifest with the answer's facts."""
     chosen = parse_settings(ServeSettings, settings)
     recipe = make_recipe("serve", chosen.model_dump(mode="json", include={"dtype", "name"}))
-    return execute(store, run_id, recipe, (version,), lambda objects, _: try_version(objects, chosen, version))
+
+    def body(objects: ObjectStore, _: object) -> Outcome:
+        from components.serve.trial import try_version  # torch takes seconds to load
+
+        return try_version(objects, chosen, version)
+
+    return execute(store, run_id, recipe, (version,), body)
