@@ -24,8 +24,13 @@ def configure_logs() -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_print_to_stderr,
     )
+
+
+def _print_to_stderr(*_: object) -> structlog.PrintLogger:
+    """Standard error as it is now: whoever swapped it when the logs were set up may have closed it since."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def get_logger(name: str) -> Any:
