@@ -1,6 +1,7 @@
 """What every step does around its body: open the store, skip finished work, and leave a record of the run.
 
 The record (``runs/RUN/STEP.json``) holds what a manifest must not: seconds, memory, and whether work was reused.
+Beside it, ``work/MANIFEST.json`` keeps the record of the run that did the work, for the runs that reuse it.
 """
 
 import time
@@ -69,7 +70,10 @@ def execute(store_uri: str, run_id: str, recipe: Recipe, parents: tuple[str, ...
     started = time.monotonic()
     result = run_step(store, recipe, parents, lambda ledger: body(store, ledger))
     report = _report(recipe.step, result, time.monotonic() - started)
-    store.put_if_absent(f"runs/{run_id}/{recipe.step}.json", canonical_json(asdict(report)))
+    record = canonical_json(asdict(report))
+    store.put_if_absent(f"runs/{run_id}/{recipe.step}.json", record)
+    if not report.reused:
+        store.put_if_absent(_work_key(report.manifest), record)
     log.info("step_done", **asdict(report))
     return result.name
 
@@ -106,3 +110,14 @@ def read_reports(store: ObjectStore, run_id: str) -> dict[str, StepReport]:
     keys = list(store.list(f"runs/{run_id}/"))
     reports = [StepReport(**orjson.loads(store.get(key))) for key in keys]
     return {report.name: report for report in reports}
+
+
+def read_work(store: ObjectStore, report: StepReport) -> StepReport:
+    """What the step cost the run that did its work: ``report`` itself, or that of the run it reuses (when known)."""
+    if not report.reused or not store.exists(_work_key(report.manifest)):
+        return report
+    return StepReport(**orjson.loads(store.get(_work_key(report.manifest))))
+
+
+def _work_key(manifest: str) -> str:
+    return f"work/{manifest}.json"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from clsp.storage import ObjectStore
-from components.runner import StepReport, read_reports
+from components.runner import StepReport, read_reports, read_work
 from pipelines.report.acoustics import read_distributions
 from pipelines.report.clips import read_clips
 from pipelines.report.curves import read_stages
@@ -16,9 +16,11 @@ def gather(store: ObjectStore, run_id: str, manifests: dict[str, str]) -> Report
     """The report of run ``run_id``, whose steps are the keys of ``manifests`` in flow order."""
     outputs = load_outputs(store, manifests)
     evaluation = read_evaluation(outputs)
+    steps = read_steps(store, run_id, manifests)
     return ReportView(
         run_id=run_id,
-        steps=read_steps(store, run_id, manifests),
+        steps=steps,
+        work=tuple(read_work(store, step) for step in steps),
         clips=read_clips(outputs),
         stages=read_stages(outputs),
         scores=_scores(evaluation),

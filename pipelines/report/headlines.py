@@ -45,11 +45,12 @@ def _cost(report: ReportView) -> list[Headline]:
     if not report.steps:
         return []
     reused = sum(step.reused for step in report.steps)
-    slowest = max(report.steps, key=lambda step: step.seconds)
-    hungriest = max(report.steps, key=lambda step: step.max_rss_bytes)
-    done = f"{len(report.steps)} steps, {reused} reused" if reused else f"{len(report.steps)} steps"
-    note = done if slowest.reused else f"{done} · {slowest.name} longest"
+    slowest = max(report.work, key=lambda step: step.seconds)
+    hungriest = max(report.work, key=lambda step: step.max_rss_bytes)
+    done = f"{len(report.steps)} steps, {reused} done before" if reused else f"{len(report.steps)} steps"
     return [
-        Headline(seconds(sum(step.seconds for step in report.steps)), "in all steps", note),
+        Headline(
+            seconds(sum(step.seconds for step in report.work)), "in all steps", f"{done} · {slowest.name} longest"
+        ),
         Headline(size(hungriest.max_rss_bytes), "memory at most", f"in {hungriest.name}"),
     ]

@@ -36,8 +36,8 @@ def render(report: ReportView) -> str:
     return environment.from_string(_asset("report.html.j2")).render(
         report=report,
         headlines=headlines(report),
-        longest=max((step.seconds for step in report.steps), default=0.0),
-        total_seconds=sum(step.seconds for step in report.steps),
+        longest=max((step.seconds for step in report.work), default=0.0),
+        total_seconds=sum(step.seconds for step in report.work),
         outcomes=_outcomes,
         clips=[(clip, waveform(clip), _audio_uri(clip.flac)) for clip in report.clips],
         retrieval=_retrieval(report.scores),

@@ -125,10 +125,11 @@ class OriginView:
 
 @dataclass(frozen=True)
 class ReportView:
-    """The whole report."""
+    """The whole report. ``work`` tells what each of ``steps`` cost the run that did it, which may be an earlier one."""
 
     run_id: str
     steps: tuple[StepReport, ...]
+    work: tuple[StepReport, ...]
     clips: tuple[ClipView, ...]
     stages: tuple[StageView, ...]
     scores: tuple[ScoreView, ...]
