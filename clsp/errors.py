@@ -59,3 +59,9 @@ class TrainingError(ClspError):
     """Training cannot go on: diverged, lost its workers, or has nothing to train on."""
 
     exit_code = 8
+
+
+class ClusterError(ClspError):
+    """The Kubernetes cluster refused an object, lacks what runs it, or did not do it in time."""
+
+    exit_code = 9
