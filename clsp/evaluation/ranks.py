@@ -17,7 +17,8 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 TIE = 1e-6  # cosines closer than this are equal: float32 vectors cannot tell them apart
-_BLOCK_CELLS = 1 << 24  # cosines held at once, 128 MiB of float64
+_QUERIES, _GALLERY = 1024, 16_384  # rows of a block: 128 MiB of float64 cosines at once, however many there are
+_COMPARED = 16  # up to so many wanted items a query, comparing beats sorting the block
 
 
 @dataclass(frozen=True)
@@ -46,24 +47,36 @@ class Ranks:
 def rank(queries: NDArray[Any], gallery: NDArray[Any], relevant: NDArray[Any]) -> Ranks:
     """Ranks of ``relevant`` (..., Q), gallery indices, for queries (Q, D) and a gallery (G, D) of unit norm.
 
-    ``above`` and ``tied`` have the shape of ``relevant``. ``DataError`` when a vector is not finite.
+    ``above`` and ``tied`` have the shape of ``relevant``. Both matrices may be memory maps: a block of each is held at
+    a time. ``DataError`` when a vector is not finite.
     """
-    queries, gallery = _checked(queries), _checked(gallery)
     wanted = np.atleast_2d(relevant)
-    above, tied = np.empty_like(wanted), np.empty_like(wanted)
-    for row, cosines in _rows(queries, gallery):
-        score = cosines[wanted[:, row]]
-        ordered = np.sort(cosines)
-        above[:, row] = len(gallery) - np.searchsorted(ordered, score + TIE, side="right")
-        tied[:, row] = len(gallery) - above[:, row] - np.searchsorted(ordered, score - TIE, side="left") - 1
+    above, tied = np.zeros_like(wanted), np.full_like(wanted, -1)  # the relevant item ties with itself
+    for rows in _blocks(len(queries), _QUERIES):
+        asked = _checked(queries[rows])
+        scores = np.stack([(asked * _checked(gallery[items])).sum(axis=1) for items in wanted[:, rows]])
+        for columns in _blocks(len(gallery), _GALLERY):
+            higher, equal = _compare(asked @ _checked(gallery[columns]).T, scores)
+            above[:, rows] += higher
+            tied[:, rows] += equal
     return Ranks(above.reshape(np.shape(relevant)), tied.reshape(np.shape(relevant)))
 
 
-def _rows(queries: Floats, gallery: Floats) -> Iterator[tuple[int, Floats]]:
-    block = max(1, _BLOCK_CELLS // max(1, len(gallery)))
-    for start in range(0, len(queries), block):
-        for offset, cosines in enumerate(queries[start : start + block] @ gallery.T):
-            yield start + offset, cosines
+def _compare(cosines: Floats, scores: Floats) -> tuple[Integers, Integers]:
+    """Of each query's ``cosines`` (Q, G), how many are above each of its ``scores`` (S, Q), and how many equal it."""
+    if len(scores) <= _COMPARED:
+        higher = np.stack([(cosines > (score + TIE)[:, None]).sum(axis=1) for score in scores])
+        least = np.stack([(cosines >= (score - TIE)[:, None]).sum(axis=1) for score in scores])
+        return higher, least - higher
+    ordered, count = np.sort(cosines, axis=1), cosines.shape[1]
+    pairs = list(zip(ordered, scores.T, strict=True))
+    higher = count - np.stack([np.searchsorted(row, score + TIE, side="right") for row, score in pairs], axis=1)
+    least = count - np.stack([np.searchsorted(row, score - TIE, side="left") for row, score in pairs], axis=1)
+    return higher, least - higher
+
+
+def _blocks(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def _checked(vectors: NDArray[Any]) -> Floats:

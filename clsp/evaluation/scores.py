@@ -19,6 +19,8 @@ from clsp.evaluation.ranks import Ranks, rank
 
 Scores = dict[str, JsonValue]
 _DIGITS = 6
+_CONTROL_CELLS = 1 << 24  # pairings of the control in all: with many clips a few shuffles say as much as hundreds
+_FEWEST_SHUFFLES = 8
 
 
 def score_pairs(
@@ -29,7 +31,7 @@ def score_pairs(
     ``speech`` and ``texts`` are (N, D) of unit norm; equal ``captions`` are expected to have equal vectors.
     """
     own = np.arange(len(captions))
-    given = shuffles(len(captions), settings.control_shuffles, settings.seed)
+    given = shuffles(len(captions), _affordable(settings.control_shuffles, len(captions)), settings.seed)
     common: Scores = {
         "chance": _rounded(1 / len(captions)),
         "ceiling": _rounded(len(set(captions)) / len(captions)),
@@ -48,6 +50,10 @@ def score_pairs(
         "text_to_speech": {**_control(_rest(backward), settings), **common},
     }
     return scores, control
+
+
+def _affordable(shuffles: int, clips: int) -> int:
+    return min(shuffles, max(_FEWEST_SHUFFLES, _CONTROL_CELLS // clips))
 
 
 def _measured(ranks: Ranks, settings: EvaluationSettings) -> Scores:

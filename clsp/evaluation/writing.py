@@ -16,27 +16,34 @@ def write_evaluation(folder: Path, info: Mapping[str, JsonValue]) -> None:
     folder.joinpath("evaluation.md").write_text("\n".join(_lines(info)) + "\n")
 
 
+def retrieval_rows(info: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Header and rows of the retrieval table, figures in percent; ``info`` holds "retrieval" and "control"."""
+    yield [
+        "captions", "direction", "R@1 (interval)", "R@5", "R@10", "mAP@10", "median rank", "chance", "shuffled R@1",
+    ]  # fmt: skip
+    for kind, directions in info["retrieval"].items():
+        for direction, scores in directions.items():
+            yield _row(kind, direction, scores, info["control"][kind][direction])
+
+
 def _lines(info: Mapping[str, Any]) -> Iterator[str]:
     yield "# Retrieval on held-out speakers"
     yield ""
     yield f"Split `{info['split']}`: {info['clips']} clips of {info['speakers']} speakers. Figures in percent."
     yield ""
-    yield "| captions | direction | R@1 (interval) | R@5 | R@10 | mAP@10 | median rank | chance | shuffled R@1 |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for kind, directions in info["retrieval"].items():
-        for direction, scores in directions.items():
-            yield _line(kind, direction, scores, info["control"][kind][direction])
+    header, *rows = retrieval_rows(info)
+    for row in (header, ["---"] * len(header), *rows):
+        yield f"| {' | '.join(row)} |"
     yield ""
     yield "Ties share credit. Intervals resample queries; the shuffled one is where random pairings fall."
 
 
-def _line(kind: str, direction: str, scores: Mapping[str, float], control: Mapping[str, float]) -> str:
-    cells = [
+def _row(kind: str, direction: str, scores: Mapping[str, float], control: Mapping[str, float]) -> list[str]:
+    return [
         kind, _TITLES[direction], _with_interval(scores), _percent(scores["r5"]), _percent(scores["r10"]),
         _percent(scores["map10"]), f"{scores['median_rank']:g} of {scores['n']}", _percent(scores["chance"]),
         _with_interval(control),
     ]  # fmt: skip
-    return f"| {' | '.join(cells)} |"
 
 
 def _with_interval(scores: Mapping[str, float]) -> str:

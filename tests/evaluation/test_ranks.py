@@ -1,5 +1,7 @@
 """Ranks and what follows from them, on matrices worked out by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,9 +65,28 @@ def test_perfect_model():
 
 def test_blocks_change_nothing(monkeypatch):
     queries, gallery = random_unit(1, 23), random_unit(2, 23)
-    whole = rank(queries, gallery, np.arange(23))
-    monkeypatch.setattr(ranks, "_BLOCK_CELLS", 50)
-    assert (rank(queries, gallery, np.arange(23)).above == whole.above).all()
+    many = np.stack([np.roll(np.arange(23), shift) for shift in range(20)])
+    for wanted in (np.arange(23), many):
+        whole = rank(queries, gallery, wanted)
+        with monkeypatch.context() as patch:
+            patch.setattr(ranks, "_QUERIES", 5)
+            patch.setattr(ranks, "_GALLERY", 7)
+            blocked = rank(queries, gallery, wanted)
+        assert (blocked.above == whole.above).all()
+        assert (blocked.tied == whole.tied).all()
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
+    """Two memory-mapped matrices whose cosines would take 12 GiB: the blocks at work stay far below one."""
+    shape = (40_000, 16)
+    vectors = np.memmap(tmp_path / "vectors", np.float32, "w+", shape=shape)
+    vectors[:] = random_unit(0, *shape)
+    tracemalloc.start()
+    found = rank(vectors[:4096], vectors, np.arange(4096))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.recall_at(1).mean() == 1
+    assert peak < 600 * 2**20
 
 
 def test_several_pairings_at_once():

@@ -1,0 +1,47 @@
+"""Vectors of recordings in files: decoded, resampled and embedded a batch of similar length at a time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clsp.audio.decode import decode
+from clsp.audio.fbank import SAMPLING_RATE
+from clsp.audio.resample import resample
+from clsp.evaluation.embeddings import Encoder
+from clsp.progress import Progress
+
+_READ_AHEAD = 16  # batches decoded before they are sorted by length
+
+
+def embed_files(encoder: Encoder, paths: Sequence[Path], batch_size: int) -> NDArray[np.float32]:
+    """Unit vectors (N, D) of recordings at any rate, in their order; ``DecodeError`` names what cannot be used."""
+    vectors: dict[int, NDArray[np.float32]] = {}
+    group = batch_size * _READ_AHEAD
+    with Progress("evaluate", len(paths), "clips") as progress:
+        for start in range(0, len(paths), group):
+            waveforms = {index: _read(paths[index]) for index in range(start, min(start + group, len(paths)))}
+            by_length = sorted(waveforms, key=lambda index: (len(waveforms[index]), index))
+            for low in range(0, len(by_length), batch_size):
+                batch = by_length[low : low + batch_size]
+                rows = encoder.encode_speech([waveforms[index] for index in batch])
+                vectors.update(zip(batch, rows.numpy(), strict=True))
+                progress.advance(len(batch))
+    return np.stack([vectors[index] for index in range(len(paths))])
+
+
+def embed_texts(encoder: Encoder, texts: Sequence[str], batch_size: int) -> NDArray[np.float32]:
+    """Unit vectors (N, D) of texts; equal texts are encoded once and share one vector."""
+    distinct = sorted(set(texts))
+    batches = (distinct[start : start + batch_size] for start in range(0, len(distinct), batch_size))
+    rows = np.concatenate([encoder.encode_text(batch).numpy() for batch in batches])
+    place = {text: index for index, text in enumerate(distinct)}
+    found: NDArray[np.float32] = rows[[place[text] for text in texts]]
+    return found
+
+
+def _read(path: Path) -> torch.Tensor:
+    sound = decode(path)
+    return torch.from_numpy(resample(sound.samples, sound.sampling_rate, SAMPLING_RATE))
