@@ -14,7 +14,7 @@ from torch.distributed import ProcessGroup
 from torch.nn.functional import softplus
 
 from clsp.losses.gather import Ranks
-from clsp.losses.similarity import TILE, Duplicates, log_sum_exp
+from clsp.losses.similarity import TILE, Duplicates, Targets, cross_entropy
 
 
 def info_nce(
@@ -102,18 +102,24 @@ class _Batch:
 
     def speech_to_text(self) -> Tensor:
         """Cross-entropy of each clip over all captions."""
-        keys = self._of_all_ranks(self.text)
-        sums = log_sum_exp(self.audio, keys, self.scale, duplicates=self._duplicates(of_clips=True), tile=self.tile)
-        own = self.text.tensor_split(len(self.weights))
-        targets = [weight * (self.audio * part).sum(dim=-1) for weight, part in zip(self.weights, own, strict=True)]
-        return (sums - self.scale * torch.stack(targets).sum(dim=0)).sum() * self.ranks.share
+        captions = torch.arange(len(self.weights), device=self.audio.device)
+        targets = Targets(self._own[:, None] + captions * self.ranks.total, self.weights)
+        return self._mean(self.audio, self._of_all_ranks(self.text), targets, self._duplicates(of_clips=True))
 
     def text_to_speech(self) -> Tensor:
         """Cross-entropy of each caption over all clips."""
-        keys = self.ranks.gather(self.audio)
-        sums = log_sum_exp(self.text, keys, self.scale, duplicates=self._duplicates(of_clips=False), tile=self.tile)
-        own = (self.text * self.audio.repeat(len(self.weights), 1)).sum(dim=-1)
-        return (sums - self.scale * own).sum() * self.ranks.share / len(self.weights)
+        targets = Targets(self._own.repeat(len(self.weights))[:, None], (1.0,))
+        loss = self._mean(self.text, self.ranks.gather(self.audio), targets, self._duplicates(of_clips=False))
+        return loss / len(self.weights)
+
+    def _mean(self, queries: Tensor, keys: Tensor, targets: Targets, duplicates: Duplicates | None) -> Tensor:
+        losses = cross_entropy(queries, keys, self.scale, targets, duplicates=duplicates, tile=self.tile)
+        return losses.sum() * self.ranks.share
+
+    @property
+    def _own(self) -> Tensor:
+        """Indices in the whole batch of this rank's clips."""
+        return self.ranks.clips(self.audio.device)
 
     def _of_all_ranks(self, texts: Tensor) -> Tensor:
         """Caption 1 of all ranks' clips, then caption 2."""
@@ -123,7 +129,7 @@ class _Batch:
         if self.labels is None:
             return None
         captions, device = len(self.weights), self.audio.device
-        labels, own = self._of_all_ranks(self.labels), self.ranks.clips(device)
+        labels, own = self._of_all_ranks(self.labels), self._own
         clips = torch.arange(self.ranks.total, device=device)
         if of_clips:
             return Duplicates(self.labels.view(captions, -1).T, labels[:, None], own, clips.repeat(captions))

@@ -1,4 +1,4 @@
-"""Log-sum-exp over rows of a similarity matrix that is never held whole.
+"""Cross-entropy over rows of a similarity matrix that is never held whole.
 
 A batch of 65,536 clips has 4·10⁹ cosines, 16 GiB in float32, and as much again for their gradient. Here tiles of
 the matrix are made, summed online and dropped; the backward pass makes them again.
@@ -34,18 +34,48 @@ class Duplicates:
         return same & (self.query_clips[rows][:, None] != self.key_clips[columns])
 
 
-def log_sum_exp(
-    queries: Tensor, keys: Tensor, scale: Tensor, *, duplicates: Duplicates | None = None, tile: int = TILE
+@dataclass(frozen=True)
+class Targets:
+    """Which keys a query should find: ``columns`` (n, p), each with its one of the p ``weights``, which sum to 1."""
+
+    columns: Tensor
+    weights: tuple[float, ...]
+
+    def subtract(self, shares: Tensor, rows: slice, columns: slice) -> None:
+        """Take the targets' weights from a tile of softmax shares, before any product could lose their difference."""
+        places = self.columns[rows] - columns.start
+        inside = (places >= 0) & (places < shares.shape[1])
+        amounts = -torch.tensor(self.weights, dtype=shares.dtype, device=shares.device) * inside
+        shares.scatter_add_(1, places.clamp(0, shares.shape[1] - 1), amounts)
+
+
+def cross_entropy(
+    queries: Tensor,
+    keys: Tensor,
+    scale: Tensor,
+    targets: Targets,
+    *,
+    duplicates: Duplicates | None = None,
+    tile: int = TILE,
 ) -> Tensor:
-    """(n, D) queries and (m, D) keys to (n,): ln Σ_j exp(scale · q·k_j), holding at most tile × tile of n × m."""
-    sums: Tensor = _LogSumExp.apply(queries, keys, scale, duplicates, tile)  # type: ignore[no-untyped-call]
-    return sums
+    """(n, D) queries and (m, D) keys to (n,): ln Σ_j exp(scale · q·k_j) − scale · q·target.
+
+    Holds at most tile × tile of the n × m scaled products at a time.
+    """
+    losses: Tensor = _CrossEntropy.apply(queries, keys, scale, targets, duplicates, tile)  # type: ignore[no-untyped-call]
+    return losses
 
 
-class _LogSumExp(torch.autograd.Function):
+class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, queries: Tensor, keys: Tensor, scale: Tensor, duplicates: Duplicates | None, tile: int
+        ctx: Any,
+        queries: Tensor,
+        keys: Tensor,
+        scale: Tensor,
+        targets: Targets,
+        duplicates: Duplicates | None,
+        tile: int,
     ) -> Tensor:
         sums = queries.new_full((len(queries),), -torch.inf)
         for rows in _slices(len(queries), tile):
@@ -53,8 +83,12 @@ class _LogSumExp(torch.autograd.Function):
                 logits = _tile(queries, keys, scale, duplicates, rows, columns)
                 sums[rows] = torch.logaddexp(sums[rows], logits.logsumexp(dim=1))
         ctx.save_for_backward(queries, keys, scale, sums)
-        ctx.duplicates, ctx.tile = duplicates, tile
-        return sums
+        ctx.targets, ctx.duplicates, ctx.tile = targets, duplicates, tile
+        wanted = sum(
+            weight * (queries * keys[column]).sum(dim=-1)
+            for weight, column in zip(targets.weights, targets.columns.unbind(dim=1), strict=True)
+        )
+        return sums - scale * wanted
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -62,12 +96,13 @@ class _LogSumExp(torch.autograd.Function):
         to_queries, to_keys = torch.zeros_like(queries), torch.zeros_like(keys)
         for rows in _slices(len(queries), ctx.tile):
             for columns in _slices(len(keys), ctx.tile):
-                logits = _tile(queries, keys, scale, ctx.duplicates, rows, columns)
-                shares = logits.sub_(sums[rows, None]).exp_().mul_(gradients[0][rows, None])
+                shares = _tile(queries, keys, scale, ctx.duplicates, rows, columns).sub_(sums[rows, None]).exp_()
+                ctx.targets.subtract(shares, rows, columns)
+                shares.mul_(gradients[0][rows, None])
                 to_queries[rows].addmm_(shares, keys[columns])
                 to_keys[columns].addmm_(shares.T, queries[rows])
         to_scale = (to_queries * queries).sum()
-        return to_queries.mul_(scale), to_keys.mul_(scale), to_scale, None, None
+        return to_queries.mul_(scale), to_keys.mul_(scale), to_scale, None, None, None
 
 
 def _tile(
