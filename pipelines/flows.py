@@ -24,11 +24,13 @@ def full(
     evaluation_settings: str,
     register_model_settings: str,
     serve_settings: str,
+    cluster_settings: str,
 ) -> None:
     settings = {
         "ingest": ingest_settings, "annotate": annotate_settings, "verify": verify_settings,
         "quality": quality_settings, "features": features_settings, "train": train_settings,
         "evaluation": evaluation_settings, "register_model": register_model_settings, "serve": serve_settings,
+        "cluster": cluster_settings,
     }  # fmt: skip
     examples = data_steps(store=store, run_id=run_id, source=source, metadata=metadata, settings=settings)
     stage2, evaluation = training_steps(store=store, run_id=run_id, examples=examples, settings=settings)
@@ -48,17 +50,20 @@ def data(
     verify_settings: str,
     quality_settings: str,
     features_settings: str,
+    cluster_settings: str,
 ) -> str:
     settings = {
         "ingest": ingest_settings, "annotate": annotate_settings, "verify": verify_settings,
-        "quality": quality_settings, "features": features_settings,
+        "quality": quality_settings, "features": features_settings, "cluster": cluster_settings,
     }  # fmt: skip
     return data_steps(store=store, run_id=run_id, source=source, metadata=metadata, settings=settings)
 
 
 @dsl.pipeline(name="clsp-training", description="Training examples in, a trained and evaluated model out")
-def training(store: str, run_id: str, examples: str, train_settings: str, evaluation_settings: str) -> str:
-    settings = {"train": train_settings, "evaluation": evaluation_settings}
+def training(
+    store: str, run_id: str, examples: str, train_settings: str, evaluation_settings: str, cluster_settings: str
+) -> str:
+    settings = {"train": train_settings, "evaluation": evaluation_settings, "cluster": cluster_settings}
     return training_steps(store=store, run_id=run_id, examples=examples, settings=settings)[0]
 
 
@@ -71,8 +76,9 @@ def release(
     evaluation: str,
     register_model_settings: str,
     serve_settings: str,
+    cluster_settings: str,
 ) -> str:
-    settings = {"register_model": register_model_settings, "serve": serve_settings}
+    settings = {"register_model": register_model_settings, "serve": serve_settings, "cluster": cluster_settings}
     return release_steps(
         store=store, run_id=run_id, examples=examples, stage2=stage2, evaluation=evaluation, settings=settings
     )

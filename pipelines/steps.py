@@ -31,8 +31,10 @@ def data_steps(
     """[0] raw audio to [5] features; gives the manifest of training examples."""
     common = {"store": store, "run_id": run_id}
     segments = ingest(**common, settings=settings["ingest"], source=source, metadata=metadata).output
-    captions = annotate(**common, settings=settings["annotate"], segments=segments).output
-    verified = verify(**common, settings=settings["verify"], segments=segments, captions=captions).output
+    captions = annotate(**common, settings=settings["annotate"], cluster=settings["cluster"], segments=segments).output
+    verified = verify(
+        **common, settings=settings["verify"], cluster=settings["cluster"], segments=segments, captions=captions
+    ).output
     valid = validate(
         **common, settings=settings["quality"], segments=segments, captions=captions, verified=verified
     ).output
@@ -44,8 +46,10 @@ def training_steps(
 ) -> tuple[Channel, Channel]:
     """[5] features to [8] evaluation; gives the manifests of the trained model and of its evaluation."""
     common = {"store": store, "run_id": run_id}
-    stage1 = train_stage1(**common, settings=settings["train"], examples=examples).output
-    stage2 = train_stage2(**common, settings=settings["train"], examples=examples, stage1=stage1).output
+    stage1 = train_stage1(**common, settings=settings["train"], cluster=settings["cluster"], examples=examples).output
+    stage2 = train_stage2(
+        **common, settings=settings["train"], cluster=settings["cluster"], examples=examples, stage1=stage1
+    ).output
     evaluation = evaluate(**common, settings=settings["evaluation"], examples=examples, stage2=stage2).output
     return stage2, evaluation
 
@@ -64,5 +68,5 @@ def release_steps(
     version = register(
         **common, settings=settings["register_model"], examples=examples, stage2=stage2, evaluation=evaluation
     ).output
-    serve(**common, settings=settings["serve"], version=version)
+    serve(**common, settings=settings["serve"], cluster=settings["cluster"], version=version)
     return version

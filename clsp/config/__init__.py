@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from clsp.config.base import Section
 from clsp.config.captions import AnnotateSettings, EndpointSettings, SamplingSettings, VerifySettings
+from clsp.config.cluster import ClusterSettings, Pool
 from clsp.config.demo import DemoSettings
 from clsp.config.evaluation import EvaluationSettings, RegisterSettings
 from clsp.config.features import FeatureSettings
@@ -33,6 +34,7 @@ __all__ = [
     "AnnotateSettings",
     "BatchSettings",
     "CheckpointSettings",
+    "ClusterSettings",
     "Config",
     "DemoSettings",
     "EndpointSettings",
@@ -41,6 +43,7 @@ __all__ = [
     "IngestSettings",
     "LoaderSettings",
     "OptimiserSettings",
+    "Pool",
     "QualitySettings",
     "RegisterSettings",
     "SamplingSettings",
@@ -69,6 +72,7 @@ class Config(Section):
     evaluation: EvaluationSettings = EvaluationSettings()
     register_model: RegisterSettings = RegisterSettings()
     serve: ServeSettings = ServeSettings()
+    cluster: ClusterSettings = ClusterSettings()
     demo: DemoSettings = DemoSettings()
 
 

@@ -8,13 +8,15 @@ from clsp.storage import ObjectStore
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import load_manifest
 from clsp.storage.steps import Outcome, make_recipe
+from components.cluster import run_here
 from components.describer.embedded import open_endpoint
 from components.runner import execute, step_entry
 
 
 @step_entry("annotate")
-def run(*, store: str, run_id: str, settings: str, segments: str) -> str:
+def run(*, store: str, run_id: str, settings: str, segments: str, cluster: str = "{}") -> str:
     """Caption the segments of a manifest and return the name of the captions' manifest."""
+    run_here("annotate", cluster)
     options = parse_settings(AnnotateSettings, settings)
     endpoint = options.captioner
     recipe = make_recipe(STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=prompts_hash())

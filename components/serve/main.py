@@ -3,12 +3,14 @@
 from clsp.config import ServeSettings, parse_settings
 from clsp.storage import ObjectStore
 from clsp.storage.steps import Outcome, make_recipe
+from components.cluster import run_here
 from components.runner import execute, step_entry
 
 
 @step_entry("serve")
-def run(*, store: str, run_id: str, settings: str, version: str) -> str:
+def run(*, store: str, run_id: str, settings: str, version: str, cluster: str = "{}") -> str:
     """Try the version of manifest ``version`` through its own server; returns the manifest with the answer's facts."""
+    run_here("serve", cluster)
     chosen = parse_settings(ServeSettings, settings)
     recipe = make_recipe("serve", chosen.model_dump(mode="json", include={"dtype", "name"}))
 

@@ -5,6 +5,7 @@ from clsp.storage import ObjectStore
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Recipe
 from clsp.storage.steps import Outcome, make_recipe, step_key
+from components.cluster import run_here
 from components.runner import execute, step_entry
 
 STAGES = ("stage1", "stage2")
@@ -13,14 +14,16 @@ OPERATIONAL = {"loader", "checkpoint", "timeout_seconds", "minutes"}
 
 
 @step_entry("train_stage1")
-def run_stage1(*, store: str, run_id: str, settings: str, examples: str) -> str:
+def run_stage1(*, store: str, run_id: str, settings: str, examples: str, cluster: str = "{}") -> str:
     """Train both towers on fine captions; returns the manifest's name."""
+    run_here("train_stage1", cluster)
     return _run("stage1", store, run_id, parse_settings(TrainSettings, settings), examples)
 
 
 @step_entry("train_stage2")
-def run_stage2(*, store: str, run_id: str, settings: str, examples: str, stage1: str) -> str:
+def run_stage2(*, store: str, run_id: str, settings: str, examples: str, stage1: str, cluster: str = "{}") -> str:
     """Go on from stage 1 with two captions a clip; returns the manifest's name."""
+    run_here("train_stage2", cluster)
     return _run("stage2", store, run_id, parse_settings(TrainSettings, settings), examples, stage1)
 
 

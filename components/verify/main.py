@@ -8,13 +8,15 @@ from clsp.storage import ObjectStore
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import load_manifest
 from clsp.storage.steps import Outcome, make_recipe
+from components.cluster import run_here
 from components.describer.embedded import open_endpoint
 from components.runner import execute, step_entry
 
 
 @step_entry("verify")
-def run(*, store: str, run_id: str, settings: str, segments: str, captions: str) -> str:
+def run(*, store: str, run_id: str, settings: str, segments: str, captions: str, cluster: str = "{}") -> str:
     """Judge the captions of a manifest and return the name of the manifest of those that passed."""
+    run_here("verify", cluster)
     options = parse_settings(VerifySettings, settings)
     endpoint = options.verifier
     recipe = make_recipe(STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=checklist_hash())

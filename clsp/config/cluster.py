@@ -1,0 +1,129 @@
+"""Settings of work that runs as Jobs and training jobs on a cluster: pools of nodes, sizes of pods, names of secrets.
+
+They say where and how patiently work runs, never what comes out of it: none of them enters a recipe, so a step gives
+the same manifest here and on a cluster.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from clsp.config.base import Section
+
+A100_PRODUCTS = (
+    "NVIDIA-A100-SXM4-80GB", "NVIDIA-A100-SXM4-40GB", "NVIDIA-A100-PCIE-80GB", "NVIDIA-A100-PCIE-40GB",
+    "NVIDIA-A100-80GB-PCIe",
+)  # fmt: skip
+
+
+class Toleration(Section):
+    """A taint that pods accept, in the words of Kubernetes."""
+
+    key: str = Field("", description="Key of the taint; empty with Exists accepts every taint")
+    operator: Literal["Exists", "Equal"] = "Exists"
+    value: str = Field("", description="Value of the taint, with Equal")
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
+
+
+class Pool(Section):
+    """Nodes of one kind, and the queue and priority of what runs on them."""
+
+    node_labels: dict[str, tuple[str, ...]] = Field(
+        {}, description="Node labels, all required, each with the values that are accepted (node affinity, In)"
+    )
+    tolerations: tuple[Toleration, ...] = ()
+    gpu_resource: str = Field("", description="Extended resource of one GPU; empty for nodes without any")
+    queue: str = Field("", description="Kueue LocalQueue of pods here; empty leaves them unqueued")
+    priority_class: str = Field("", description="PriorityClass of pods here; empty takes the cluster's default")
+
+
+class PodSize(Section):
+    """What one pod asks for and may take, as Kubernetes quantities."""
+
+    gpus: int = Field(0, ge=0, description="GPUs of one pod")
+    cpu: str = Field("500m", description="CPU that is set aside")
+    cpu_limit: str = Field("4", description="CPU that is not exceeded")
+    memory: str = Field("1Gi", description="Memory that is set aside")
+    memory_limit: str = Field("8Gi", description="Memory beyond which the pod is killed")
+    shm: str = Field("1Gi", description="Size of /dev/shm, which counts as memory")
+
+
+class WorkSettings(Section):
+    """One kind of work on the cluster: its pool, its pods and how long it may take."""
+
+    pool: str = Field("a100", description="Which pool; a key of cluster.pools")
+    size: PodSize = PodSize()
+    timeout_seconds: int = Field(86_400, ge=1, description="The work ends as failed after this long")
+    pending_seconds: int = Field(3600, ge=1, description="No pod running after this long is a failure with its reason")
+    retries: int = Field(6, ge=0, description="Pods that may fail by their own fault before the work does")
+
+
+class AnnotationWork(WorkSettings):
+    """Captioning or verification: an Indexed Job whose pods hold a vLLM server (0 GPUs: none) beside our client."""
+
+    workers: int = Field(4, ge=1, description="Pods that take units of work at once")
+    engine: PodSize = PodSize(gpus=1, cpu="4", cpu_limit="16", memory="32Gi", memory_limit="120Gi", shm="16Gi")
+    engine_arguments: tuple[str, ...] = Field((), description="Further arguments of vllm serve")
+    engine_start_seconds: int = Field(1800, ge=1, description="The model must answer within this time")
+
+
+class TrainingWork(WorkSettings):
+    """Training: torchrun over MIN to MAX nodes behind a PyTorchJob or a TrainJob."""
+
+    size: PodSize = PodSize(gpus=8, cpu="16", cpu_limit="64", memory="128Gi", memory_limit="480Gi", shm="32Gi")
+    backend: Literal["pytorchjob", "trainjob"] = Field("pytorchjob", description="Which operator's object is applied")
+    min_nodes: int = Field(1, ge=1, description="Training goes on while this many workers are there")
+    max_nodes: int = Field(1, ge=1, description="Workers that are asked for")
+    rendezvous: PodSize = PodSize(cpu="100m", cpu_limit="1", memory="256Mi", memory_limit="1Gi", shm="64Mi")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_nodes > self.max_nodes:
+            raise ValueError(f"min_nodes {self.min_nodes} is more than max_nodes {self.max_nodes}")
+        return self
+
+
+class ClusterImages(Section):
+    """Images of the pods that steps start; empty takes the image of the same release."""
+
+    step: str = Field("", description="Clients beside an engine")
+    trainer: str = Field("", description="Training workers and their rendezvous")
+    embedder: str = Field("", description="Embedding servers")
+    engine: str = Field("vllm/vllm-openai:v0.28.0", description="The upstream vLLM server")
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = Field((), description="Secrets of type kubernetes.io/dockerconfigjson")
+
+
+class ClusterSettings(Section):
+    """Whether and where annotate, verify, the train stages and serve start work on a cluster."""
+
+    enabled: bool = Field(False, description="Run GPU work as Jobs of this cluster; false runs it in the step itself")
+    namespace: str = Field("", description="Namespace of what steps start; empty takes that of the step's own pod")
+    release: str = Field("clsp", description="Name of the Helm release; part of object names and labels")
+    service_account: str = Field("", description="Service account of the pods that steps start; empty mounts none")
+    store_secret: str = Field("clsp-store", description="Secret with AWS_* of the object store")
+    captioner_secret: str = Field("clsp-captioner", description="Secret with CLSP_*_API_KEY, if endpoints want one")
+    pools: dict[str, Pool] = Field(
+        {
+            "a100": Pool(
+                node_labels={"nvidia.com/gpu.product": A100_PRODUCTS},
+                tolerations=(Toleration(key="nvidia.com/gpu", effect="NoSchedule"),),
+                gpu_resource="nvidia.com/gpu",
+            ),
+            "cpu": Pool(),
+        },
+        description="Where pods run, by a name of your own",
+    )
+    images: ClusterImages = ClusterImages()
+    annotate: AnnotationWork = AnnotationWork()
+    verify: AnnotationWork = AnnotationWork()
+    train: TrainingWork = TrainingWork()
+    serve: WorkSettings = WorkSettings(pool="cpu", timeout_seconds=1800)
+
+    @model_validator(mode="after")
+    def _pools_exist(self) -> Self:
+        for name in ("annotate", "verify", "train", "serve"):
+            pool = getattr(self, name).pool
+            if pool not in self.pools:
+                raise ValueError(f"{name}.pool {pool!r} is unknown; cluster.pools has {', '.join(sorted(self.pools))}")
+        return self
