@@ -1,0 +1,3 @@
+module clsp-platform/tests/cluster/tools/pause
+
+go 1.24
