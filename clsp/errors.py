@@ -4,6 +4,8 @@ Each carries a hint: the sentence that tells its reader what to do next. Command
 error's code; steps record the message as the reason of a failure.
 """
 
+from collections.abc import Mapping
+
 
 class ClspError(Exception):
     """Base of every error the platform raises on purpose; ``exit_code`` is what a command leaves with."""
@@ -65,3 +67,14 @@ class ClusterError(ClspError):
     """The Kubernetes cluster refused an object, lacks what runs it, or did not do it in time."""
 
     exit_code = 9
+
+
+def to_document(error: ClspError) -> dict[str, str]:
+    """An error as JSON can carry it from one process to another."""
+    return {"kind": type(error).__name__, "message": str(error.args[0]), "hint": error.hint}
+
+
+def from_document(document: Mapping[str, str]) -> ClspError:
+    """The error of ``to_document``; a ``ClspError`` where this release does not know its kind."""
+    kinds = {kind.__name__: kind for kind in ClspError.__subclasses__()}
+    return kinds.get(document["kind"], ClspError)(document["message"], hint=document["hint"])

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from clsp import errors
 from clsp.config import TrainSettings
-from clsp.errors import ClspError, TrainingError
+from clsp.errors import ClspError, TrainingError, from_document
 from clsp.training.job import ERROR_FILE, Job
 
 _TETHERED = "clsp.training.tethered"
@@ -27,7 +26,7 @@ def launch(job: Job) -> None:
     command = torchrun_command(job.train_settings, job.write())
     status = subprocess.run(command, env=worker_environment(job.train_settings), check=False).returncode
     if status != 0:
-        raise _failure(Path(job.folder), status)
+        raise read_failure(Path(job.folder), status)
 
 
 def torchrun_command(settings: TrainSettings, job_file: Path) -> list[str]:
@@ -52,13 +51,12 @@ def worker_environment(settings: TrainSettings) -> dict[str, str]:
     return {**wanted, **os.environ, "OMP_NUM_THREADS": str(settings.threads)}
 
 
-def _failure(folder: Path, status: int) -> ClspError:
+def read_failure(folder: Path, status: int) -> ClspError:
+    """What a worker said that ended it, or that torchrun left with ``status`` without a word."""
     path = folder / ERROR_FILE
-    if not path.exists():
-        return TrainingError(
-            f"a training process ended unexpectedly (torchrun left with {status})",
-            hint="its last lines are above; out of memory shows as signal 9. Run again to go on from the checkpoint",
-        )
-    told = orjson.loads(path.read_bytes())
-    kind: type[ClspError] = getattr(errors, told["kind"], TrainingError)
-    return kind(told["message"], hint=told["hint"])
+    if path.exists():
+        return from_document(orjson.loads(path.read_bytes()))
+    return TrainingError(
+        f"a training process ended unexpectedly (torchrun left with {status})",
+        hint="its last lines are above; out of memory shows as signal 9. Run again to go on from the checkpoint",
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from clsp.errors import ClspError
+from clsp.errors import ClspError, to_document
 from clsp.hashing import canonical_json
 from clsp.logs import configure_logs
 from clsp.training.job import ERROR_FILE, Job
@@ -30,7 +30,6 @@ def main(arguments: Sequence[str]) -> None:
 
 def _leave_error(folder: Path, error: ClspError) -> None:
     """Processes may fail alike at once; each writes aside, and any one of them may stay."""
-    document = {"kind": type(error).__name__, "message": str(error.args[0]), "hint": error.hint}
     aside = folder / f"{ERROR_FILE}.{id(error)}"
-    aside.write_bytes(canonical_json(document))
+    aside.write_bytes(canonical_json(to_document(error)))
     aside.replace(folder / ERROR_FILE)

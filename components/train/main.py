@@ -32,9 +32,10 @@ def _run(stage: str, store: str, run_id: str, settings: TrainSettings, *parents:
     prefix = f"checkpoints/{stage}/{step_key(recipe, parents)}"
 
     def body(opened: ObjectStore, _ledger: Ledger) -> Outcome:
-        from components.train.training import train  # torch and transformers take seconds to load
+        from components.train.order import make_order  # torch and transformers take seconds to load
+        from components.train.training import train, train_here
 
-        return train(opened, stage, settings, parents, prefix)
+        return train(opened, make_order(opened, stage, settings, parents, prefix), train_here)
 
     return execute(store, run_id, recipe, parents, body)
 
