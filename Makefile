@@ -14,7 +14,7 @@ DEMO ?=
 
 export PYTHONHASHSEED := 0
 
-.PHONY: help setup demo test test-fast check format lock clean
+.PHONY: help setup demo test test-fast check format lock chart clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ format: $(READY)  ## Format and mend what a tool can
 
 lock: $(READY)  ## Resolve requirements.in again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --upgrade requirements.in -o requirements.lock
+
+chart: $(READY)  ## Write what is generated for the Helm chart
+	@$(BIN)/python -m pipelines.chart
 
 clean:  ## Remove the environment and the demo
 	rm -rf $(VENV) $(OUT)
