@@ -52,4 +52,4 @@ if len(vectors) == 2:
     if len({len(vector) for vector in vectors.values()}) != 1:
         sys.exit("the endpoints serve models of different dimensions: set one serving.model.uri for both")
     speech, text = vectors.values()
-    print(f"cosine of a tone and a description: {sum(a * b for a, b in zip(speech, text)):+.4f}")
+    print(f"cosine of a tone and a description: {sum(a * b for a, b in zip(speech, text, strict=True)):+.4f}")
