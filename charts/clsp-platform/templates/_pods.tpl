@@ -83,7 +83,7 @@ tolerations:
 {{- end }}
 {{- end -}}
 
-{{/* A Job's pod that runs one command of the step image: dict root component account token command resources grace env volumes. */}}
+{{/* A pod that runs one command: dict root role component account token command resources grace env volumes. */}}
 {{- define "clsp.commandPod" -}}
 serviceAccountName: {{ .account }}
 automountServiceAccountToken: {{ .token }}
@@ -99,7 +99,7 @@ securityContext:
 {{- include "clsp.poolPlacement" (dict "root" .root "pool" .root.Values.placement.steps) }}
 containers:
   - name: {{ .component }}
-    image: {{ include "clsp.image" (dict "root" .root "role" "step") }}
+    image: {{ include "clsp.image" (dict "root" .root "role" .role) }}
     imagePullPolicy: {{ .root.Values.images.pullPolicy }}
     command: {{ toJson .command }}
     env:

@@ -31,5 +31,5 @@ spec:
       {{- $volumes = append $volumes (dict "name" "kfp-token" "projected" (dict "sources" (list $source))) }}
       {{- $mounts = append $mounts (dict "name" "kfp-token" "mountPath" "/var/run/kfp" "readOnly" true) }}
       {{- end }}
-      {{- include "clsp.commandPod" (dict "root" $root "component" "schedules" "account" (printf "%s-schedules" $name) "token" false "command" (list "clsp" "schedule" "apply" (printf "/etc/clsp-schedules/%s" .file)) "resources" $root.Values.schedules.resources "env" $env "volumes" $volumes "mounts" $mounts) | nindent 6 }}
+      {{- include "clsp.commandPod" (dict "root" $root "role" "step" "component" "schedules" "account" (printf "%s-schedules" $name) "token" false "command" (list "clsp" "schedule" "apply" (printf "/etc/clsp-schedules/%s" .file)) "resources" $root.Values.schedules.resources "env" $env "volumes" $volumes "mounts" $mounts) | nindent 6 }}
 {{- end -}}

@@ -1,0 +1,70 @@
+"""The release's own test: passes on a working pair of endpoints, and says what is wrong with another."""
+
+import base64
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from serving.probe import main
+
+
+def test_both_endpoints_answer(server, capsys):
+    assert main(["--speech", server.url, "--text", server.url]) == 0
+    said = capsys.readouterr().out
+    assert "speech: " in said
+    assert "cosine of a tone" in said
+
+
+def test_one_endpoint_is_enough(server, capsys):
+    assert main(["--text", server.url]) == 0
+    assert "cosine" not in capsys.readouterr().out
+
+
+def test_an_endpoint_that_is_down(capsys):
+    assert main(["--text", "http://127.0.0.1:9"]) == 5
+    assert "cannot be reached" in capsys.readouterr().err
+
+
+@pytest.fixture
+def liar():
+    """A server whose vectors are twice too long and whose model is another."""
+
+    class Liar(BaseHTTPRequestHandler):
+        scale = 2.0
+
+        def do_POST(self):
+            vector = np.full(4, self.scale / 2, "<f4")
+            self._send({"data": [{"embedding": base64.b64encode(vector.tobytes()).decode()}]})
+
+        def do_GET(self):
+            self._send({"data": [{"sha256": "another"}]})
+
+        def _send(self, answer):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_):
+            pass
+
+    made = HTTPServer(("127.0.0.1", 0), Liar)
+    thread = Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}", Liar
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def test_vectors_that_are_not_of_unit_length(liar, capsys):
+    assert main(["--text", liar[0]]) == 5
+    assert "a vector of length 2.0000" in capsys.readouterr().err
+
+
+def test_endpoints_of_two_models(server, liar, capsys):
+    liar[1].scale = 1.0
+    assert main(["--speech", server.url, "--text", liar[0]]) == 5
+    assert "different models" in capsys.readouterr().err
