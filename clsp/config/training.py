@@ -23,6 +23,11 @@ class BatchSettings(Section):
     """How clips are grouped: duration buckets, a fixed number of clips a global batch."""
 
     global_clips: int = Field(64, ge=2, description="Clips of one global batch, the same at any world size")
+    micro_batches: int = Field(
+        2,
+        ge=1,
+        description="Parts of a global batch, each with its own padding and dropout; no more processes than these",
+    )
     buckets: int = Field(4, ge=1, description="Duration buckets of equal size")
 
 

@@ -14,13 +14,14 @@ PAD_ID = 1
 
 @dataclass(frozen=True)
 class Batch:
-    """One rank's part of a global batch of B clips.
+    """Micro-batch ``number`` of the global batch of ``step``: B of its clips.
 
     features (B, frames, 128) padded with ln(1e-10), lengths (B,) in frames; input_ids and attention_mask
     (k·B, tokens): caption 1 of all clips, then caption 2 of all where the task has two. ``clips`` are segment ids.
     """
 
     step: int
+    number: int
     task: Task
     features: Tensor
     lengths: Tensor
@@ -28,15 +29,16 @@ class Batch:
     attention_mask: Tensor
     clips: tuple[str, ...]
 
-    @property
-    def padding_share(self) -> float:
-        """Share of the frames that is padding."""
-        return 1.0 - float(self.lengths.sum()) / (self.features.shape[0] * self.features.shape[1])
-
     def to(self, device: torch.device) -> "Batch":
         """The same batch on ``device``."""
         names = ("features", "lengths", "input_ids", "attention_mask")
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+def padding_share(batches: Sequence[Batch]) -> float:
+    """Share of the frames of some micro-batches that is padding."""
+    real = sum(int(batch.lengths.sum()) for batch in batches)
+    return 1.0 - real / sum(batch.features.shape[0] * batch.features.shape[1] for batch in batches)
 
 
 def pad_features(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

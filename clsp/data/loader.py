@@ -1,17 +1,25 @@
-"""Batches of one rank, from any step on, prepared ahead of the training loop."""
+"""Batches of one process, from any step on, prepared ahead of the training loop.
 
+A global batch is cut into fixed micro-batches, whole units of work that any number of processes can share: what a
+micro-batch holds, its padding and its dropout do not depend on who computes it, so neither does the training.
+"""
+
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
 from clsp.data.clips import ClipFeatures
 from clsp.data.collate import Batch, pad_features, pad_tokens, stack_captions
-from clsp.data.order import BatchOrder, rank_share
+from clsp.data.order import BatchOrder, cut, micro_batches_of
 from clsp.data.pairs import Task, captions_for
 from clsp.records import Example
+
+Parts = tuple[Batch, ...]
 
 
 class Tokenizer(Protocol):
@@ -21,12 +29,19 @@ class Tokenizer(Protocol):
         """Token ids of each text, unpadded."""
 
 
+@dataclass
+class Waited:
+    """Seconds that the training thread has waited for batches."""
+
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class Loader:
-    """Makes the part of global batch ``step`` that belongs to ``rank`` of ``world``.
+    """Makes the micro-batches of global batch ``step`` that belong to ``rank`` of ``world``.
 
-    ``task_of`` says what a step trains. ``prefetch`` batches are made ahead by as many threads; 0 makes each on
-    demand. The batches are the same either way.
+    ``task_of`` says what a step trains. ``prefetch`` steps are made ahead by as many threads; 0 makes each on
+    demand. The batches are the same either way, and at any world size up to ``micro_batches``.
     """
 
     examples: Sequence[Example]
@@ -36,29 +51,43 @@ class Loader:
     task_of: Callable[[int], Task]
     rank: int = 0
     world: int = 1
+    micro_batches: int = 1
     prefetch: int = 0
+    waited: Waited = field(default_factory=Waited)
 
-    def batch(self, step: int) -> Batch:
-        """This rank's batch of ``step``."""
-        task = self.task_of(step)
-        positions = rank_share(self.order.clips(step), self.rank, self.world)
+    def parts(self, step: int) -> Parts:
+        """This process's micro-batches of ``step``."""
+        task, clips = self.task_of(step), self.order.clips(step)
+        mine = micro_batches_of(self.rank, self.world, min(self.micro_batches, len(clips)))
+        return tuple(self._part(step, task, number, cut(clips, self.micro_batches, number)) for number in mine)
+
+    def _part(self, step: int, task: Task, number: int, positions: Sequence[int]) -> Batch:
         chosen = [self.examples[position] for position in positions]
         texts = stack_captions([captions_for(example, task, self.order.seed, step) for example in chosen])
         features, lengths = pad_features([self.features[position] for position in positions])
         input_ids, attention_mask = pad_tokens(self.tokenizer.ids(texts))
         ids = tuple(example.segment_id for example in chosen)
-        return Batch(step, task, features, lengths, input_ids, attention_mask, ids)
+        return Batch(step, number, task, features, lengths, input_ids, attention_mask, ids)
 
-    def batches(self, start: int, end: int) -> Iterator[Batch]:
-        """Batches of the steps from ``start`` up to but without ``end``, in order."""
+    def batches(self, start: int, end: int) -> Iterator[Parts]:
+        """Micro-batches of the steps from ``start`` up to but without ``end``, in order."""
         steps = iter(range(start, end))
         if self.prefetch == 0:
-            yield from map(self.batch, steps)
+            yield from (self._counted(partial(self.parts, step)) for step in steps)
             return
-        with ThreadPoolExecutor(self.prefetch) as pool:
-            waiting: deque[Future[Batch]] = deque(
-                pool.submit(self.batch, step) for step in islice(steps, self.prefetch)
+        with ThreadPoolExecutor(self.prefetch, "loader") as pool:
+            waiting: deque[Future[Parts]] = deque(
+                pool.submit(self.parts, step) for step in islice(steps, self.prefetch)
             )
-            while waiting:
-                yield waiting.popleft().result()
-                waiting.extend(pool.submit(self.batch, step) for step in islice(steps, 1))
+            try:
+                while waiting:
+                    yield self._counted(waiting.popleft().result)
+                    waiting.extend(pool.submit(self.parts, step) for step in islice(steps, 1))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _counted(self, take: Callable[[], Parts]) -> Parts:
+        started = time.perf_counter()
+        parts = take()
+        self.waited.seconds += time.perf_counter() - started
+        return parts

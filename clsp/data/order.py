@@ -78,12 +78,17 @@ def _owner(bounds: list[int], position: int) -> int:
     return next(i for i, high in enumerate(bounds[1:]) if position < high)
 
 
-def rank_share(clips: Sequence[int], rank: int, world: int) -> list[int]:
-    """The part of a global batch that ``rank`` of ``world`` computes; TrainingError unless it divides evenly."""
-    if len(clips) % world:
+def cut(clips: Sequence[int], parts: int, number: int) -> Sequence[int]:
+    """Micro-batch ``number`` of a global batch that is cut into ``parts`` of equal size (± 1)."""
+    parts = min(parts, len(clips))
+    return clips[len(clips) * number // parts : len(clips) * (number + 1) // parts]
+
+
+def micro_batches_of(rank: int, world: int, count: int) -> range:
+    """Which of ``count`` micro-batches ``rank`` of ``world`` computes; TrainingError when some process has none."""
+    if world > count:
         raise TrainingError(
-            f"a global batch of {len(clips)} clips cannot be shared by {world} processes",
-            hint="make batch.global_clips a multiple of train.processes",
+            f"{count} micro-batches cannot keep {world} processes busy",
+            hint="raise batch.micro_batches of the stage (it changes the training), or start fewer processes",
         )
-    size = len(clips) // world
-    return list(clips[rank * size : (rank + 1) * size])
+    return range(count * rank // world, count * (rank + 1) // world)

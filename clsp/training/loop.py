@@ -13,14 +13,15 @@ def run_steps(trainer: Trainer, loader: Loader, checkpoints: Checkpoints, settin
     start, end = resume(trainer, checkpoints), stage.settings.steps
     reporter = Reporter(stage.stage, end, loader.order.batch, speaks=trainer.world.leads)
     with reporter.running(start):
-        for batch in loader.batches(start, end):
-            row = trainer.step(batch, loader.order.epoch(batch.step))
-            done = batch.step + 1
-            if batch.step % stage.settings.log_every == 0 or done == end:
+        for parts in loader.batches(start, end):
+            step = parts[0].step
+            row = trainer.step(parts, loader.order.epoch(step))
+            done = step + 1
+            if step % stage.settings.log_every == 0 or done == end:
                 trainer.rows.append(row)
             if trainer.world.leads and (done % settings.every == 0 or done == end):
                 checkpoints.save(trainer.checkpoint(done))
-            reporter.report(row, batch)
+            reporter.report(row, parts)
 
 
 def resume(trainer: Trainer, checkpoints: Checkpoints) -> int:

@@ -1,4 +1,4 @@
-"""``python -m clsp.training.rendezvous --port N``: the process that holds the rendezvous store, so that no worker has to.
+"""The process that holds the rendezvous store, so that no worker has to (``python -m clsp.training.rendezvous``).
 
 Losing the machine that holds the store ends a training whatever the others do. This process costs no accelerator and
 keeps nothing that a restarted worker group does not make again.
@@ -16,7 +16,7 @@ _TIMEOUT = timedelta(seconds=300)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Hold a store on ``--port`` until SIGTERM or SIGINT; port 0 takes a free one. The port is printed when it listens."""
+    """Hold a store on ``--port`` (0: a free one) until SIGTERM or SIGINT; its port is printed once it listens."""
     parser = argparse.ArgumentParser(prog="python -m clsp.training.rendezvous", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     configure_logs()
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # before torch starts threads, which inherit it
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     store = TCPStore(options.host, options.port, is_master=True, wait_for_workers=False, timeout=_TIMEOUT)
     log.info("rendezvous_ready", port=store.port)

@@ -1,10 +1,11 @@
 """What a running stage says about itself: one line every few seconds, from the leading process only."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from clsp.data.collate import Batch
+from clsp.data.collate import Batch, padding_share
 from clsp.progress import Progress
 from clsp.training.rows import ProgressRow
 
@@ -28,7 +29,7 @@ class Reporter:
         self._progress.resume(start)
         return self._progress if self.speaks else nullcontext()
 
-    def report(self, row: ProgressRow, batch: Batch) -> None:
+    def report(self, row: ProgressRow, parts: Sequence[Batch]) -> None:
         """Count one step."""
         if not self.speaks:
             return
@@ -36,7 +37,7 @@ class Reporter:
         seconds = max(time.monotonic() - self._started, 1e-9)
         self._progress.facts |= step_facts(row)
         self._progress.facts |= {
-            "padding": round(batch.padding_share, 3),
+            "padding": round(padding_share(parts), 3),
             "clips_per_s": round(self._reported * self.clips / seconds, 1),
         }
         self._progress.advance()

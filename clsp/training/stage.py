@@ -70,6 +70,7 @@ def make_loader(store: ObjectStore, examples: list[Example], job: Job, world: Wo
         task_of=Objective(job.stage, stage).task,
         rank=world.rank,
         world=world.size,
+        micro_batches=stage.batch.micro_batches,
         prefetch=settings.loader.workers,
     )
 

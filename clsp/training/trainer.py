@@ -5,6 +5,7 @@ all derived from the number, so a run that was killed and resumed computes what 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ from clsp.logs import get_logger
 from clsp.model import DualEncoder, parameter_groups
 from clsp.optim import Eden, ScaledAdam
 from clsp.training.checkpoints import Checkpoint
-from clsp.training.objectives import Objective
+from clsp.training.objectives import Embedded, Objective
 from clsp.training.rows import ProgressRow, progress_row
 from clsp.training.world import World
 
@@ -46,29 +47,32 @@ class Trainer:
     skipped: int = 0
     rows: list[ProgressRow] = field(default_factory=list)
 
-    def step(self, batch: Batch, epoch: int) -> ProgressRow:
-        """One step on this rank's part of a global batch; a loss or gradient that is not finite skips the update.
+    def step(self, parts: Sequence[Batch], epoch: int) -> ProgressRow:
+        """One step on this process's micro-batches; a loss or gradient that is not finite skips the update.
 
         Raises TrainingError, with the clips, when more steps than allowed were skipped.
         """
-        self._seed(batch.step)
+        step = parts[0].step
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self.objective.loss(self.model, batch.to(self.world.device), self.world.group)
+        embedded = Embedded.join([self._embedded(part) for part in parts])
+        loss = self.objective.loss(embedded, self.world.group)
         torch.autograd.backward(loss)
         mean_loss, grad_norm = self._averaged(loss.detach())
         self.eden.step_epoch(epoch)
-        self.eden.step_batch(batch.step)
+        self.eden.step_batch(step)
         if math.isfinite(mean_loss) and math.isfinite(grad_norm):
             self.optimiser.step()
             self.model.clamp_logit_scale()
         else:
-            self._skip(batch)
-        return self._row(batch, epoch, mean_loss, grad_norm)
+            self._skip(parts)
+        return self._row(parts[0], epoch, mean_loss, grad_norm)
 
-    def _seed(self, step: int) -> None:
-        key = digest_of([self.objective.stage, self.objective.settings.seed, step, self.world.rank])
+    def _embedded(self, part: Batch) -> Embedded:
+        """Dropout is drawn from the micro-batch's own seed, whichever process computes it."""
+        key = digest_of([self.objective.stage, self.objective.settings.seed, part.step, part.number])
         torch.manual_seed(int(key[:15], 16))
+        return Embedded.of(self.model, part.to(self.world.device))
 
     def _averaged(self, loss: Tensor) -> tuple[float, float]:
         """Mean loss, and norm of the mean gradient; gradients are left averaged."""
@@ -76,13 +80,13 @@ class Trainer:
         self.world.average([*gradients, loss])
         return float(loss), float(torch.nn.utils.get_total_norm(gradients))
 
-    def _skip(self, batch: Batch) -> None:
+    def _skip(self, parts: Sequence[Batch]) -> None:
         self.skipped += 1
-        log.warning("step_skipped", step=batch.step, skipped=self.skipped, clips=batch.clips)
+        step, clips = parts[0].step, [clip for part in parts for clip in part.clips]
+        log.warning("step_skipped", step=step, skipped=self.skipped, clips=clips)
         if self.skipped > self.objective.settings.max_skipped:
             raise TrainingError(
-                f"{self.skipped} steps had no finite loss; the last, step {batch.step}, held clips "
-                f"{', '.join(batch.clips[:8])}",
+                f"{self.skipped} steps had no finite loss; the last, step {step}, held clips {', '.join(clips[:8])}",
                 hint="lower optimiser.base_lr, lengthen its warm-up, or look at these clips",
             )
 

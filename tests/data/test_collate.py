@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from clsp.data.collate import Batch, pad_features, pad_tokens, stack_captions
+from clsp.data.collate import Batch, pad_features, pad_tokens, padding_share, stack_captions
 from clsp.data.pairs import Task
 
 
@@ -27,5 +27,5 @@ def test_captions_are_stacked_first_of_all_then_second_of_all():
 
 def test_padding_share():
     padded, lengths = pad_features([torch.ones(1, 128), torch.ones(4, 128)])
-    batch = Batch(0, Task.FINE, padded, lengths, *pad_tokens([[0], [0]]), clips=("a", "b"))
-    assert batch.padding_share == 3 / 8
+    batch = Batch(0, 0, Task.FINE, padded, lengths, *pad_tokens([[0], [0]]), clips=("a", "b"))
+    assert padding_share([batch, batch]) == 3 / 8

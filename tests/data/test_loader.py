@@ -33,16 +33,37 @@ def make_loader(store):
 def test_prefetch_and_start_change_nothing(make_loader):
     plain = list(make_loader().batches(0, 6))
     ahead = list(make_loader(prefetch=3).batches(2, 6))
-    assert [batch.step for batch in ahead] == [2, 3, 4, 5]
-    for one, other in zip(plain[2:], ahead, strict=True):
+    assert [batch.step for (batch,) in ahead] == [2, 3, 4, 5]
+    for (one,), (other,) in zip(plain[2:], ahead, strict=True):
         assert one.clips == other.clips
         assert torch.equal(one.features, other.features)
         assert torch.equal(one.input_ids, other.input_ids)
 
 
-def test_ranks_hold_the_parts_of_the_global_batch(make_loader):
-    whole = make_loader().batch(5)
-    parts = [make_loader(rank=rank, world=2).batch(5) for rank in range(2)]
-    assert parts[0].clips + parts[1].clips == whole.clips
-    assert {part.task for part in parts} == {whole.task}
-    assert len(whole.input_ids) == 2 * len(whole.clips)
+@pytest.mark.parametrize("world", [1, 2, 3, 4])
+def test_processes_hold_the_same_micro_batches_at_any_world_size(make_loader, world):
+    whole = make_loader(micro_batches=4).parts(5)
+    loaders = [make_loader(rank=rank, world=world, micro_batches=4) for rank in range(world)]
+    shared = [part for loader in loaders for part in loader.parts(5)]
+    assert [part.number for part in shared] == [0, 1, 2, 3]
+    for one, other in zip(shared, whole, strict=True):
+        assert one.clips == other.clips
+        assert one.task is other.task
+        assert torch.equal(one.features, other.features)
+        assert len(one.input_ids) == 2 * len(one.clips)
+
+
+def test_an_error_of_a_batch_reaches_the_training_thread(make_loader):
+    loader = make_loader(prefetch=2)
+    with pytest.raises(IndexError):
+        list(
+            Loader(loader.examples[:1], loader.features, loader.order, Bytes(), loader.task_of, prefetch=2).batches(
+                0, 4
+            )
+        )
+
+
+def test_waiting_is_counted(make_loader):
+    loader = make_loader()
+    list(loader.batches(0, 2))
+    assert loader.waited.seconds > 0

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clsp.data.buckets import duration_buckets
-from clsp.data.order import BatchOrder, rank_share
+from clsp.data.order import BatchOrder, cut, micro_batches_of
 from clsp.data.permutation import Permutation
 from clsp.errors import TrainingError
 
@@ -52,12 +52,17 @@ def test_epoch_visits_clips_once_and_leaves_out_less_than_a_batch(values, count,
     assert {order.epoch(step) for step in steps} == {epoch}
 
 
-@settings(deadline=None)
-@given(st.integers(0, 1000), st.sampled_from([1, 2, 4]))
-def test_ranks_share_the_same_global_batch(step, world):
-    order = BatchOrder(duration_buckets([float(i % 9) for i in range(64)], 4), 8, seed=1)
-    shares = [rank_share(BatchOrder(order.buckets, 8, seed=1).clips(step), rank, world) for rank in range(world)]
-    assert [clip for share in shares for clip in share] == order.clips(step)
+@given(st.integers(2, 40), st.integers(1, 12), st.data())
+def test_processes_share_the_same_micro_batches(clips, parts, data):
+    batch = list(range(100, 100 + clips))
+    count = min(parts, clips)
+    pieces = [cut(batch, parts, number) for number in range(count)]
+    assert [clip for piece in pieces for clip in piece] == batch
+    assert max(map(len, pieces)) - min(map(len, pieces)) <= 1
+    world = data.draw(st.integers(1, count))
+    shares = [list(micro_batches_of(rank, world, count)) for rank in range(world)]
+    assert [number for share in shares for number in share] == list(range(count))
+    assert all(shares)
 
 
 def test_epochs_and_seeds_differ():
@@ -72,6 +77,6 @@ def test_too_few_clips_are_refused():
         BatchOrder(((0, 1, 2),), 8, seed=1)
 
 
-def test_an_uneven_share_is_refused():
-    with pytest.raises(TrainingError, match="cannot be shared by 3"):
-        rank_share([0, 1, 2, 3], 0, 3)
+def test_more_processes_than_micro_batches_are_refused():
+    with pytest.raises(TrainingError, match="2 micro-batches cannot keep 3 processes busy"):
+        micro_batches_of(0, 3, 2)

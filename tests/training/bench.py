@@ -41,7 +41,8 @@ class Bench:
         tokenizer = read_tokenizer(self.folder, 62, vocabulary_size(self.folder))
         features = ClipFeatures(self.store, examples, 2**24)
         world = trainer.world
-        return Loader(examples, features, order, tokenizer, trainer.objective.task, world.rank, world.size)
+        task, parts = trainer.objective.task, trainer.objective.settings.batch.micro_batches
+        return Loader(examples, features, order, tokenizer, task, world.rank, world.size, parts)
 
     @classmethod
     def at(cls, root: Path) -> "Bench":

@@ -48,29 +48,29 @@ def test_the_scale_is_clamped(bench):
     trainer = bench.trainer()
     with torch.no_grad():
         trainer.model.logit_scale.fill_(9.0)
-    trainer.step(bench.loader(trainer).batch(0), 0)
+    trainer.step(bench.loader(trainer).parts(0), 0)
     assert trainer.model.logit_scale.item() == pytest.approx(math.log(100))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_step_without_finite_loss_is_skipped_and_counted(bench, bad):
     trainer = bench.trainer()
-    batch = bench.loader(trainer).batch(0)
+    batch = bench.loader(trainer).parts(0)
     before = weights(trainer)
-    batch.features[0] = bad
+    batch[0].features[0] = bad
     row = trainer.step(batch, 0)
     assert row.skipped == trainer.skipped == 1
     assert torch.equal(weights(trainer), before)
-    assert trainer.step(bench.loader(trainer).batch(1), 0).skipped == 1
+    assert trainer.step(bench.loader(trainer).parts(1), 0).skipped == 1
     assert not torch.equal(weights(trainer), before)
 
 
 def test_too_many_skipped_steps_end_the_run_and_name_the_clips(bench):
     trainer = bench.trainer(settings=stage_settings(max_skipped=1))
-    batch = bench.loader(trainer).batch(0)
-    batch.features[0] = math.nan
+    batch = bench.loader(trainer).parts(0)
+    batch[0].features[0] = math.nan
     trainer.step(batch, 0)
-    with pytest.raises(TrainingError, match=batch.clips[0]):
+    with pytest.raises(TrainingError, match=batch[0].clips[0]):
         trainer.step(batch, 0)
 
 
@@ -81,8 +81,8 @@ def test_resuming_from_any_step_gives_the_same_weights_and_rows(bench, stage):
         broken = bench.trainer(stage, stage_settings())
         loader = bench.loader(broken)
         checkpoints = Checkpoints(bench.store, f"cut{cut}")
-        for batch in loader.batches(0, cut):
-            broken.rows.append(broken.step(batch, loader.order.epoch(batch.step)))
+        for parts in loader.batches(0, cut):
+            broken.rows.append(broken.step(parts, loader.order.epoch(parts[0].step)))
         checkpoints.save(broken.checkpoint(cut))
         again = run(bench, stage, prefix=f"cut{cut}")
         assert torch.equal(weights(again), weights(whole))
@@ -91,8 +91,8 @@ def test_resuming_from_any_step_gives_the_same_weights_and_rows(bench, stage):
 
 def test_a_skipped_step_survives_resuming(bench):
     trainer = bench.trainer()
-    batch = bench.loader(trainer).batch(0)
-    batch.features[0] = math.nan
+    batch = bench.loader(trainer).parts(0)
+    batch[0].features[0] = math.nan
     trainer.rows.append(trainer.step(batch, 0))
     checkpoints = Checkpoints(bench.store, "nan")
     checkpoints.save(trainer.checkpoint(1))
