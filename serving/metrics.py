@@ -15,3 +15,4 @@ BATCH_FILL = Histogram(
     ("kind",),
     buckets=(0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
 )
+MODEL = Gauge("clsp_serving_model_info", "The served model; always 1", ("name", "version", "sha256"))

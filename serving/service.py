@@ -44,7 +44,9 @@ class EmbeddingService:
         self._workers = ThreadPoolExecutor(settings.decode_workers, thread_name_prefix="decode")
 
     def start(self) -> None:
-        """Start the device thread."""
+        """Start the device thread and say which model is served."""
+        identity = self.model.identity
+        metrics.MODEL.labels(name=self.name, version=identity.version, sha256=identity.sha256).set(1)
         self._engine.start()
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.chart.programs import program
+from tests.cluster.tools.build import binary
 
 CHART = Path(__file__).parents[2] / "charts/clsp-platform"
 SHAPES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
@@ -27,7 +27,7 @@ def helm(*arguments: str, values: dict[str, Any] | None = None) -> subprocess.Co
     given = ["-f", "-"] if values is not None else []
     text = json.dumps(values) if values is not None else None
     return subprocess.run(
-        [program("helm"), *arguments, *given], input=text, capture_output=True, text=True, check=False
+        [str(binary("helm")), *arguments, *given], input=text, capture_output=True, text=True, check=False
     )
 
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clsp
-from clsp.config import Config, ServeSettings
+from clsp.config import ClusterSettings, Config, ServeSettings, parse_settings
 from clsp.errors import ConfigError
 from components import images
 from pipelines.chart.__main__ import generated
 from pipelines.chart.documents import read_values
 from pipelines.chart.schema import DECIDED_BY_CHART
-from tests.chart.rendering import CHART, SHAPES, refusal, values_file
+from tests.chart.rendering import CHART, SHAPES, find, refusal, render, render_shape, values_file
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -102,3 +102,27 @@ def test_undocumented_values_are_refused(tmp_path: Path, text: str, problem: str
     (tmp_path / "values.yaml").write_text(text)
     with pytest.raises(ConfigError, match=problem):
         read_values(tmp_path / "values.yaml")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_flow_settings_of_a_release_are_a_configuration(shape: str) -> None:
+    data = find(render_shape(shape), "ConfigMap", "-platform")["data"]
+    config = parse_settings(Config, yaml.safe_load(data["clsp.yaml"]))
+    assert config.cluster.enabled
+    assert config.cluster.namespace == "speech"
+    placement = yaml.safe_load(data["platform.yaml"])["placement"]
+    assert config.cluster.train.pool == placement["train"]
+
+
+def test_pools_of_the_chart_are_those_of_the_code() -> None:
+    data = find(render({}), "ConfigMap", "-platform")["data"]
+    assert parse_settings(Config, yaml.safe_load(data["clsp.yaml"])).cluster.pools == ClusterSettings().pools
+
+
+def test_the_serving_settings_of_a_release_are_a_configuration() -> None:
+    objects = render_shape("a100")
+    model = find(objects, "InferenceService", "-speech")["spec"]["predictor"]["model"]
+    settings = parse_settings(ServeSettings, model["args"][-1])
+    assert (settings.host, settings.port, settings.device, settings.dtype) == ("0.0.0.0", 8080, "cuda", "bfloat16")
+    grace = find(objects, "InferenceService", "-speech")["spec"]["predictor"]["terminationGracePeriodSeconds"]
+    assert settings.grace_seconds < grace

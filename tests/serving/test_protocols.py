@@ -167,6 +167,11 @@ def test_health_and_metrics(server, client):
     for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/clsp/ready"):
         assert httpx.get(server.url + path).status_code == 200
     metrics = httpx.get(f"{server.url}/metrics").text
-    for name in ("clsp_serving_items_total", "clsp_serving_audio_seconds_total", "clsp_serving_forward_seconds_count"):
+    for name in (
+        "clsp_serving_items_total",
+        "clsp_serving_audio_seconds_total",
+        "clsp_serving_forward_seconds_count",
+        "clsp_serving_model_info",
+    ):
         assert name in metrics
     assert "request_predict_seconds" in metrics

@@ -43,12 +43,15 @@ app.kubernetes.io/part-of: clsp-platform
 {{- end }}
 {{- end -}}
 
-{{/* metadata of a namespaced object: dict root component name, and optionally annotations. */}}
+{{/* metadata of a namespaced object: dict root component name, optionally annotations extraLabels. */}}
 {{- define "clsp.metadata" -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "clsp.labels" . | nindent 2 }}
+  {{- with .extraLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}

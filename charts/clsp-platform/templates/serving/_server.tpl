@@ -37,6 +37,9 @@ ports:
   - name: http
     containerPort: 8080
     protocol: TCP
+  - name: grpc
+    containerPort: 8081
+    protocol: TCP
 env:
   {{- include "clsp.processEnv" . | nindent 2 }}
   {{- include "clsp.storeEnv" . | trim | nindent 2 }}

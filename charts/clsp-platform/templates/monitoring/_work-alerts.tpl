@@ -1,0 +1,31 @@
+{{- define "clsp.workAlerts" -}}
+{{- $pods := include "clsp.podSeries" . -}}
+{{- $limits := .Values.monitoring.rules.thresholds -}}
+{{- include "clsp.alert" (dict "root" . "name" "ClspJobFailed" "severity" "ticket" "for" "1m"
+  "expr" (printf `kube_job_failed{namespace="%s",job_name=~"(%s|clsp)-.+",condition="true"} == 1` .Release.Namespace (include "clsp.fullname" .))
+  "summary" "Job {{ $labels.job_name }} has failed"
+  "runbook" "kubectl logs job/NAME ends with the reason and a hint. Mend it and submit the same run again: finished work is reused, the rest goes on from its ledger.") }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspPodPending" "severity" "ticket" "for" (printf "%vm" $limits.pendingMinutes)
+  "expr" (printf `max by (namespace, pod) (kube_pod_status_phase{%s,phase="Pending"}) == 1` $pods)
+  "summary" "Pod {{ $labels.pod }} has waited for a node or an image too long"
+  "runbook" "kubectl describe pod says what is missing: GPUs of the pool (pools, placement), an image, a quota; clsp doctor checks each of them.") }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspContainerRestarts" "severity" "ticket" "for" "5m"
+  "expr" (printf `increase(kube_pod_container_status_restarts_total{%s}[1h]) > %v` $pods $limits.restarts)
+  "summary" "Container {{ $labels.container }} of {{ $labels.pod }} has restarted {{ $value | humanize }} times in an hour"
+  "runbook" "kubectl logs --previous says why it ended.") }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspOutOfMemory" "severity" "ticket" "for" "0m"
+  "expr" (printf `kube_pod_container_status_last_terminated_reason{%s,reason="OOMKilled"} == 1
+  and on (namespace, pod, container) increase(kube_pod_container_status_restarts_total{%s}[30m]) > 0` $pods $pods)
+  "summary" "Container {{ $labels.container }} of {{ $labels.pod }} was killed for memory"
+  "runbook" "Raise its memory limit, or make its work smaller: batch_seconds of serving, segments_per_unit of annotation, loader.cache_mib of training.") }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspEngineStalled" "severity" "page" "for" "30m"
+  "expr" (printf `sum by (namespace, pod) (vllm:num_requests_running{namespace="%s"}) > 0
+  and sum by (namespace, pod) (rate(vllm:generation_tokens_total{namespace="%s"}[10m])) == 0` .Release.Namespace .Release.Namespace)
+  "summary" "The engine in {{ $labels.pod }} holds requests and writes nothing"
+  "runbook" "Delete the pod: its unit of work goes to another worker and nothing is lost. If it comes back, look for NCCL or CUDA errors in the engine's log.") }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspEngineSaturated" "severity" "ticket" "for" "30m"
+  "expr" (printf `avg by (namespace, pod) (vllm:kv_cache_usage_perc{namespace="%s"}) > 0.95
+  and sum by (namespace, pod) (vllm:num_requests_waiting{namespace="%s"}) > 0` .Release.Namespace .Release.Namespace)
+  "summary" "The engine in {{ $labels.pod }} has no memory left for further requests"
+  "runbook" "Throughput falls when requests are preempted: lower annotate.captioner.concurrency, or give the engine more memory (--gpu-memory-utilization).") }}
+{{- end -}}

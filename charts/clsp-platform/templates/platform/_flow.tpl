@@ -1,0 +1,19 @@
+{{/* The configuration of runs: where work goes, in the words of clsp/config, under what flow.settings says. */}}
+{{- define "clsp.flowSettings" -}}
+{{- $pools := dict -}}
+{{- range $name, $pool := .Values.pools -}}
+{{- $queue := ternary (default $.Values.kueue.queue $pool.queue) "" (and $.Values.kueue.enabled (ne $pool.gpuResource "")) -}}
+{{- $_ := set $pools $name (dict "node_labels" $pool.nodeLabels "tolerations" $pool.tolerations "gpu_resource" $pool.gpuResource "queue" $queue "priority_class" $.Values.priorityClasses.steps) -}}
+{{- end -}}
+{{- $images := dict "pull_policy" .Values.images.pullPolicy "pull_secrets" .Values.images.pullSecrets -}}
+{{- range $role := list "step" "trainer" "embedder" -}}
+{{- $_ := set $images $role (include "clsp.image" (dict "root" $ "role" $role)) -}}
+{{- end -}}
+{{- $cluster := dict "enabled" true "namespace" .Release.Namespace "release" (include "clsp.fullname" .) "pools" $pools "images" $images -}}
+{{- $_ := set $cluster "service_account" (printf "%s-trainer" (include "clsp.fullname" .)) -}}
+{{- $_ := set $cluster "store_secret" .Values.store.secretName -}}
+{{- range $work := list "annotate" "verify" "train" "serve" -}}
+{{- $_ := set $cluster $work (dict "pool" (index $.Values.placement $work)) -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite (dict "cluster" $cluster) (deepCopy .Values.flow.settings)) -}}
+{{- end -}}
