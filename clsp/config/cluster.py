@@ -75,6 +75,15 @@ class TrainingWork(WorkSettings):
     min_nodes: int = Field(1, ge=1, description="Training goes on while this many workers are there")
     max_nodes: int = Field(1, ge=1, description="Workers that are asked for")
     rendezvous: PodSize = PodSize(cpu="100m", cpu_limit="1", memory="256Mi", memory_limit="1Gi", shm="64Mi")
+    restarts: int = Field(10, ge=0, description="Restarts of the worker group by torchrun before its pods fail")
+    join_seconds: int = Field(600, ge=1, description="A pod waits this long for the rendezvous and for the others")
+    environment: dict[str, str] = Field(
+        {
+            "GLOO_SOCKET_IFNAME": "eth0", "NCCL_SOCKET_IFNAME": "eth0", "NCCL_DEBUG": "WARN",
+            "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
+        },
+        description="Environment of the workers: which network they talk over and how they fail",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -1,12 +1,16 @@
 """Both stages of training as steps; what makes a stage's weights is decided here, and made in ``training``."""
 
-from clsp.config import TrainSettings, parse_settings
+from typing import TYPE_CHECKING
+
+from clsp.config import ClusterSettings, TrainSettings, parse_settings
 from clsp.storage import ObjectStore
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Recipe
 from clsp.storage.steps import Outcome, make_recipe, step_key
-from components.cluster import run_here
 from components.runner import execute, step_entry
+
+if TYPE_CHECKING:
+    from components.train.training import Launcher
 
 STAGES = ("stage1", "stage2")
 # They change how a run goes, not what comes out of it.
@@ -16,28 +20,36 @@ OPERATIONAL = {"loader", "checkpoint", "timeout_seconds", "minutes"}
 @step_entry("train_stage1")
 def run_stage1(*, store: str, run_id: str, settings: str, examples: str, cluster: str = "{}") -> str:
     """Train both towers on fine captions; returns the manifest's name."""
-    run_here("train_stage1", cluster)
-    return _run("stage1", store, run_id, parse_settings(TrainSettings, settings), examples)
+    return _run("stage1", store, run_id, settings, cluster, examples)
 
 
 @step_entry("train_stage2")
 def run_stage2(*, store: str, run_id: str, settings: str, examples: str, stage1: str, cluster: str = "{}") -> str:
     """Go on from stage 1 with two captions a clip; returns the manifest's name."""
-    run_here("train_stage2", cluster)
-    return _run("stage2", store, run_id, parse_settings(TrainSettings, settings), examples, stage1)
+    return _run("stage2", store, run_id, settings, cluster, examples, stage1)
 
 
-def _run(stage: str, store: str, run_id: str, settings: TrainSettings, *parents: str) -> str:
-    recipe = stage_recipe(stage, settings)
+def _run(stage: str, store: str, run_id: str, settings: str, cluster: str, *parents: str) -> str:
+    chosen, where = parse_settings(TrainSettings, settings), parse_settings(ClusterSettings, cluster)
+    recipe = stage_recipe(stage, chosen)
     prefix = f"checkpoints/{stage}/{step_key(recipe, parents)}"
 
     def body(opened: ObjectStore, _ledger: Ledger) -> Outcome:
         from components.train.order import make_order  # torch and transformers take seconds to load
         from components.train.training import train, train_here
 
-        return train(opened, make_order(opened, stage, settings, parents, prefix), train_here)
+        order = make_order(opened, stage, chosen, parents, prefix)
+        return train(opened, order, train_on_cluster(where) if where.enabled else train_here)
 
     return execute(store, run_id, recipe, parents, body)
+
+
+def train_on_cluster(settings: ClusterSettings) -> "Launcher":
+    """What launches a stage on the cluster of this step."""
+    from components.kubernetes.client import connect
+    from components.train.cluster.launcher import train_on
+
+    return train_on(connect(settings.namespace), settings)
 
 
 def stage_recipe(stage: str, settings: TrainSettings) -> Recipe:

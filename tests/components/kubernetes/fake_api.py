@@ -15,19 +15,27 @@ from kubernetes import client
 from components.kubernetes.client import Cluster
 from components.kubernetes.requests import Patience, Requests
 
-KINDS = {"/api/v1": {"Pod": "pods", "Service": "services"}, "/apis/batch/v1": {"Job": "jobs"}}
+KINDS = {
+    "/api/v1": {"Pod": "pods", "Service": "services"},
+    "/apis/apps/v1": {"Deployment": "deployments"},
+    "/apis/batch/v1": {"Job": "jobs"},
+    "/apis/kubeflow.org/v1": {"PyTorchJob": "pytorchjobs"},
+    "/apis/policy/v1": {"PodDisruptionBudget": "poddisruptionbudgets"},
+    "/apis/serving.kserve.io/v1beta1": {"InferenceService": "inferenceservices"},
+}
+PLURALS = {plural for kinds in KINDS.values() for plural in kinds.values()}
 NAMESPACE = "team-a"
 
 
 class FakeApi:
-    """Objects by path, the history that watches replay, and the faults still to come.
+    """Objects and logs by path, the history that watches replay, and the faults still to come.
 
     A fault is ``(status, headers)``, ``"drop"`` (the connection is cut before an answer), ``"cut"`` (a watch ends in
     mid-line) or ``"expired"`` (a watch answers 410).
     """
 
     def __init__(self):
-        self.objects, self.history, self.faults, self.requests = {}, [], deque(), []
+        self.objects, self.logs, self.history, self.faults, self.requests = {}, {}, [], deque(), []
         self.changed = threading.Condition()
 
     def put(self, path, item):
@@ -62,8 +70,10 @@ class _Handler(BaseHTTPRequestHandler):
         if path in KINDS:
             named = [{"kind": kind, "name": name, "namespaced": True} for kind, name in KINDS[path].items()]
             self._answer(200, {"resources": named})
-        elif path.endswith(tuple(name for kinds in KINDS.values() for name in kinds.values())):
+        elif path.rpartition("/")[2] in PLURALS:
             self._watch(path, query) if "watch" in query else self._list(path)
+        elif path in self.api.logs:
+            self._answer(200, text=self.api.logs[path])
         elif path in self.api.objects:
             self._answer(200, self.api.objects[path])
         else:
@@ -102,8 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
             return None, query
         return parts.path, query
 
-    def _answer(self, status, value, headers=()):
-        data = orjson.dumps(value)
+    def _answer(self, status, value=None, headers=(), text=""):
+        data = text.encode() if text else orjson.dumps(value)
         self.send_response(status)
         for name, header in dict(headers).items():
             self.send_header(name, header)

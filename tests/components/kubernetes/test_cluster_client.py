@@ -64,8 +64,8 @@ def test_trouble_that_stays_is_explained(fake, fault, told, hint):
 
 
 def test_an_unknown_kind_names_what_is_missing(fake):
-    with pytest.raises(ClusterError, match=r"does not know PyTorchJob \(kubeflow.org/v1\)"):
-        fake[1].get(Ref(Kind("kubeflow.org/v1", "PyTorchJob"), "t1"))
+    with pytest.raises(ClusterError, match=r"does not know TrainJob \(trainer.kubeflow.org"):
+        fake[1].get(Ref(Kind("trainer.kubeflow.org/v1alpha1", "TrainJob"), "t1"))
 
 
 @pytest.mark.parametrize("fault", [None, "cut", "expired", (503, ()), "drop"])

@@ -1,0 +1,48 @@
+"""What a pod's status means to its owner: did it run, why does it wait, what ended it."""
+
+from components.kubernetes.objects import Object
+
+
+def has_run(pod: Object) -> bool:
+    """Whether the pod's containers have been started."""
+    return pod.get("status", {}).get("phase") in ("Running", "Succeeded", "Failed")
+
+
+def has_failed(pod: Object) -> bool:
+    """Whether the pod has ended as failed."""
+    return bool(pod.get("status", {}).get("phase") == "Failed")
+
+
+def why_failed(pod: Object) -> str:
+    """What ended a pod: the first container that failed, with the last lines of its log; or an eviction."""
+    status = pod.get("status", {})
+    for container in _containers(pod):
+        ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
+        if ended and ended.get("exitCode"):
+            told = str(ended.get("message", "")).strip()[-500:]
+            facts = f"{container['name']} ended with {ended['exitCode']} ({ended.get('reason', 'Error')})"
+            return f"{facts}: {told}" if told else facts
+    return str(status.get("message") or status.get("reason") or "unknown")
+
+
+def why_waiting(pod: Object) -> str:
+    """Why a pod does not run: not scheduled, or a container that cannot start; '' when it does."""
+    status = pod.get("status", {})
+    for container in _containers(pod):
+        waiting = container.get("state", {}).get("waiting")
+        if waiting and waiting.get("reason") not in ("PodInitializing", "ContainerCreating"):
+            return f"{container['name']}: {waiting['reason']} {waiting.get('message', '')}".strip()
+    for item in status.get("conditions", []):
+        if item["type"] == "PodScheduled" and item["status"] == "False":
+            return f"not scheduled: {item.get('message', item.get('reason', ''))}"
+    return ""
+
+
+def restarts(pod: Object) -> int:
+    """How often the pod's containers were started again."""
+    return sum(container.get("restartCount", 0) for container in _containers(pod))
+
+
+def _containers(pod: Object) -> list[Object]:
+    status = pod.get("status", {})
+    return [*status.get("containerStatuses", []), *status.get("initContainerStatuses", [])]
