@@ -14,7 +14,7 @@ DEMO ?=
 
 export PYTHONHASHSEED := 0
 
-.PHONY: help setup demo test test-fast check format lock chart clean
+.PHONY: help setup demo test test-fast check compile format lock chart clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,11 +45,15 @@ test: $(READY)  ## Run every test
 test-fast: $(READY)  ## Run the tests that take less than ten seconds
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
 
-check: $(READY)  ## Format, lint, types and layers
+check: $(READY)  ## Format, lint, types, layers, and whether the compiled flows are up to date
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pipelines.compile --check
+
+compile: $(READY)  ## Compile the flows to pipelines/compiled, for any KFP >= 2.17
+	@$(BIN)/python -m pipelines.compile
 
 format: $(READY)  ## Format and mend what a tool can
 	@$(BIN)/ruff format .

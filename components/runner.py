@@ -4,6 +4,7 @@ The record (``runs/RUN/STEP.json``) holds what a manifest must not: seconds, mem
 Beside it, ``work/MANIFEST.json`` keeps the record of the run that did the work, for the runs that reuse it.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +21,8 @@ from clsp.storage import ObjectStore, open_store
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Recipe
 from clsp.storage.steps import Outcome, StepResult, run_step
+
+RUN_ID_VARIABLE = "CLSP_RUN_ID"  # the name of a run that was started without one, as recurring runs are
 
 log = get_logger(__name__)
 
@@ -71,11 +74,15 @@ def execute(store_uri: str, run_id: str, recipe: Recipe, parents: tuple[str, ...
     result = run_step(store, recipe, parents, lambda ledger: body(store, ledger))
     report = _report(recipe.step, result, time.monotonic() - started)
     record = canonical_json(asdict(report))
-    store.put_if_absent(f"runs/{run_id}/{recipe.step}.json", record)
+    store.put_if_absent(f"runs/{_run_name(run_id)}/{recipe.step}.json", record)
     if not report.reused:
         store.put_if_absent(_work_key(report.manifest), record)
     log.info("step_done", **asdict(report))
     return result.name
+
+
+def _run_name(run_id: str) -> str:
+    return run_id or os.environ.get(RUN_ID_VARIABLE) or "unnamed"
 
 
 def _report_failure(step: str, error: Exception) -> None:

@@ -6,7 +6,7 @@ change of one parameter and KFP's cache sees exactly that.
 
 from kfp import dsl
 
-from pipelines.steps import data_steps, release_steps, training_steps
+from pipelines.steps import Parameters, data_steps, release_steps, training_steps
 
 
 @dsl.pipeline(name="clsp-full", description="A folder of recordings in, a served speaking-style model out")
@@ -32,11 +32,10 @@ def full(
         "evaluation": evaluation_settings, "register_model": register_model_settings, "serve": serve_settings,
         "cluster": cluster_settings,
     }  # fmt: skip
-    examples = data_steps(store=store, run_id=run_id, source=source, metadata=metadata, settings=settings)
-    stage2, evaluation = training_steps(store=store, run_id=run_id, examples=examples, settings=settings)
-    release_steps(
-        store=store, run_id=run_id, examples=examples, stage2=stage2, evaluation=evaluation, settings=settings
-    )
+    given = Parameters(store, run_id, settings)
+    examples = data_steps(given, source, metadata)
+    stage2, evaluation = training_steps(given, examples)
+    release_steps(given, examples, stage2, evaluation)
 
 
 @dsl.pipeline(name="clsp-data", description="A folder of recordings in, validated training examples out")
@@ -56,7 +55,7 @@ def data(
         "ingest": ingest_settings, "annotate": annotate_settings, "verify": verify_settings,
         "quality": quality_settings, "features": features_settings, "cluster": cluster_settings,
     }  # fmt: skip
-    return data_steps(store=store, run_id=run_id, source=source, metadata=metadata, settings=settings)
+    return data_steps(Parameters(store, run_id, settings), source, metadata)
 
 
 @dsl.pipeline(name="clsp-training", description="Training examples in, a trained and evaluated model out")
@@ -64,7 +63,7 @@ def training(
     store: str, run_id: str, examples: str, train_settings: str, evaluation_settings: str, cluster_settings: str
 ) -> str:
     settings = {"train": train_settings, "evaluation": evaluation_settings, "cluster": cluster_settings}
-    return training_steps(store=store, run_id=run_id, examples=examples, settings=settings)[0]
+    return training_steps(Parameters(store, run_id, settings), examples)[0]
 
 
 @dsl.pipeline(name="clsp-release", description="A trained model in, a registered and served version out")
@@ -79,9 +78,7 @@ def release(
     cluster_settings: str,
 ) -> str:
     settings = {"register_model": register_model_settings, "serve": serve_settings, "cluster": cluster_settings}
-    return release_steps(
-        store=store, run_id=run_id, examples=examples, stage2=stage2, evaluation=evaluation, settings=settings
-    )
+    return release_steps(Parameters(store, run_id, settings), examples, stage2, evaluation)
 
 
 FLOWS = {"full": full, "data": data, "training": training, "release": release}

@@ -29,3 +29,9 @@ def test_work_that_nobody_recorded_is_told_by_the_run_itself(tmp_path):
         opened.delete(key)
     second = read_reports(opened, "second")["count"]
     assert read_work(opened, second) == second
+
+
+def test_a_run_without_a_name_takes_that_of_the_platform(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLSP_RUN_ID", "3f0c")
+    run(str(tmp_path), "", lambda: Outcome("", (), Counts(unit="rows", rows_in=3, accepted=3), {}))
+    assert set(read_reports(open_store(str(tmp_path)), "3f0c")) == {"count"}
