@@ -13,13 +13,14 @@ from torch import nn
 
 from clsp.errors import ModelError
 from clsp.model.config import ModelConfig
-from clsp.model.directory import CONFIG_FILE, WEIGHTS_FILE, load_weights, save_model
+from clsp.model.directory import WEIGHTS_FILE, load_weights, save_model
+from clsp.model.importing import import_model
+from clsp.model.tokens import copy_tokenizer
 from clsp.registry import VERSION_FILE, fetch, parse_uri, resolve
+from clsp.registry.versions import parse_document, verify
 from clsp.storage import open_store
 
-__all__ = ["count_parameters", "export_version", "load_weights", "save_model", "save_model_directory"]
-
-_NOT_TOKENIZER = frozenset({CONFIG_FILE, WEIGHTS_FILE, "README.md", "evaluation.json", VERSION_FILE})
+__all__ = ["count_parameters", "export_model", "load_weights", "save_model", "save_model_directory"]
 
 
 def save_model_directory(model: nn.Module, config: ModelConfig, tokenizer_dir: Path | None, out: Path) -> Path:
@@ -29,27 +30,36 @@ def save_model_directory(model: nn.Module, config: ModelConfig, tokenizer_dir: P
             f"no tokenizer folder {tokenizer_dir.name!r}", hint="give the folder that holds tokenizer.json"
         )
     save_model(out, model, config)
-    for path in sorted(tokenizer_dir.iterdir()) if tokenizer_dir else ():
-        if path.is_file() and path.name not in _NOT_TOKENIZER:
-            shutil.copyfile(path, out / path.name)
+    if tokenizer_dir is not None:
+        copy_tokenizer(tokenizer_dir, out)
     return out
 
 
-def export_version(uri: str, out: Path) -> Path:
-    """Copy ``STORE/models/NAME/VERSION`` (or ``NAME@ALIAS``), verified, to ``out`` in the published layout.
+def export_model(place: str, out: Path) -> Path:
+    """Write a model to ``out`` in the published layout and return ``out``, which appears whole or not at all.
 
-    The directory appears whole; ``ModelError`` when ``out`` exists already or the version does not.
+    ``place``: ``STORE/models/NAME/VERSION`` or ``NAME@ALIAS``, copied and verified; or any model on disk.
+    ``ModelError`` when ``out`` exists already or there is no such model.
     """
-    parsed = parse_uri(uri)
-    if parsed is None:
-        raise ModelError(f"{uri!r} names no registered version", hint="give STORE/models/NAME/VERSION or NAME@ALIAS")
+    local, parsed = Path(place), parse_uri(place)
+    if local.exists() and not (local / VERSION_FILE).is_file():
+        import_model(local, out)
+        return out
+    if not local.exists() and parsed is None:
+        raise ModelError(
+            f"there is no model at {place!r}", hint="give STORE/models/NAME/VERSION (or NAME@ALIAS), or a folder"
+        )
     if out.exists():
         raise ModelError(f"{out.name!r} exists already", hint="name a folder that does not exist yet")
-    store = open_store(parsed[0])
-    version = resolve(store, parsed[1])
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        fetch(store, version, Path(scratch) / "model").rename(out)
+        copy = Path(scratch) / "model"
+        if parsed is None or local.exists():
+            verify(shutil.copytree(local, copy), parse_document((local / VERSION_FILE).read_bytes(), ""))
+        else:
+            store = open_store(parsed[0])
+            fetch(store, resolve(store, parsed[1]), copy)
+        copy.rename(out)
     return out
 
 

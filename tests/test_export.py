@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 import clsp
 from clsp.errors import ModelError
-from clsp.export import count_parameters, export_version, load_weights, save_model, save_model_directory
+from clsp.export import count_parameters, export_model, load_weights, save_model, save_model_directory
 from clsp.model import DualEncoder
 from clsp.model.directory import read_config
 from clsp.registry import publish
@@ -57,9 +57,20 @@ def test_parameters_are_counted_without_loading(folder):
 def test_a_version_is_exported_whole_and_never_over_something(folder, tmp_path):
     store = open_store(f"file://{tmp_path}/store")
     version = publish(store, "clsp", folder, licences={}, manifests={})
-    out = export_version(version.uri, tmp_path / "out")
+    out = export_model(version.uri, tmp_path / "out")
     assert clsp.load_model(out).identity.sha256 == version.sha256
     with pytest.raises(ModelError, match="exists"):
-        export_version(version.uri, out)
-    with pytest.raises(ModelError, match="names no registered version"):
-        export_version("somewhere", tmp_path / "other")
+        export_model(version.uri, out)
+    with pytest.raises(ModelError, match="there is no model at"):
+        export_model("somewhere", tmp_path / "other")
+
+
+def test_an_altered_version_on_disk_is_not_exported(folder, tmp_path):
+    store = open_store(f"file://{tmp_path}/store")
+    version = publish(store, "clsp", folder, licences={}, manifests={})
+    local = tmp_path / "store/models/clsp" / version.version
+    assert clsp.load_model(export_model(str(local), tmp_path / "out")).identity.sha256 == version.sha256
+    (local / "config.json").write_bytes((local / "config.json").read_bytes() + b" ")
+    with pytest.raises(ModelError, match=r"config\.json"):
+        export_model(str(local), tmp_path / "other")
+    assert not (tmp_path / "other").exists()

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from clsp.config.base import Section
+from clsp.model.text_config import ROBERTA_BASE, text_shape
 
 PER_STACK = (
     "num_encoder_layers",
@@ -135,6 +136,11 @@ class ModelConfig(Section):
                 filled[name] = parts * stacks
         return filled
 
+    @field_validator("text")
+    @classmethod
+    def _text_shape(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return text_shape(values)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         stacks = len(self.downsampling_factor)
@@ -149,16 +155,19 @@ class ModelConfig(Section):
 
     @classmethod
     def from_published(cls, values: Mapping[str, Any]) -> Self:
-        """Read a published config.json: other libraries' bookkeeping is dropped, anything else unknown refused."""
+        """Read a published config.json: other libraries' bookkeeping is dropped, anything else unknown refused.
+
+        Files that do not describe the text tower mean roberta-base, which the published code names instead.
+        """
         kept = {key: value for key, value in values.items() if key not in FOREIGN_KEYS}
         if kept.pop("causal", False):
             raise ValueError("causal encoders are not supported; CLSP and SPEAR are not causal")
-        return cls.model_validate(kept)
+        return cls.model_validate({"text": dict(ROBERTA_BASE)} | kept)
 
     @property
     def text_dim(self) -> int:
         """Channels of the text tower's pooled vector; RoBERTa's own default if not given."""
-        return int(self.text.get("hidden_size", 768))
+        return int(self.text.get("hidden_size", ROBERTA_BASE["hidden_size"]))
 
     @property
     def output_dim(self) -> int:
@@ -172,7 +181,7 @@ class ModelConfig(Section):
 
     def with_text(self, **changes: Any) -> Self:
         """The same model with other RoBERTa settings, say the vocabulary of a tokenizer made for it."""
-        return self.model_copy(update={"text": {**self.text, **changes}})
+        return self.model_copy(update={"text": text_shape({**self.text, **changes})})
 
     def _stack(self, index: int) -> StackConfig:
         factor = self.downsampling_factor[index]

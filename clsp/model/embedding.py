@@ -4,7 +4,7 @@ Everything between is fixed here once for evaluation, serving and scripts: featu
 vector does not depend on what else is in the call (design section 4).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
@@ -26,7 +26,11 @@ Waveforms = Tensor | NDArray[np.float32] | Sequence[Tensor | NDArray[np.float32]
 
 
 class EmbeddingModel:
-    """Both towers of one version. ``identity`` says which; ``batch_seconds`` and ``batch_tokens`` bound a forward."""
+    """Both towers of one version.
+
+    ``identity`` says which; ``batch_seconds`` and ``batch_tokens`` bound a forward; ``absent`` are modules that hold
+    no trained weights, and a tower among them is refused to embed.
+    """
 
     def __init__(
         self,
@@ -36,8 +40,10 @@ class EmbeddingModel:
         *,
         batch_seconds: float,
         batch_tokens: int,
+        absent: Collection[str] = (),
     ) -> None:
         self.identity = identity
+        self._absent = frozenset(absent)
         self._towers = towers.eval().requires_grad_(requires_grad=False)
         self._tokenizer = tokenizer
         self._fbank = Fbank(towers.config.num_mel_bins).to(self.device)
@@ -67,6 +73,7 @@ class EmbeddingModel:
         Samples are in [-1, 1]; other rates than 16 kHz are resampled. ``DataError`` names the clip that is too
         short, not finite or not floating point.
         """
+        self._refuse_absent("encoder", "speech")
         clips = [_checked(clip, position) for position, clip in enumerate(_split(waveforms, lengths))]
         clips = [_at_model_rate(clip, sampling_rate) for clip in clips]
         _refuse_short(clips)
@@ -79,6 +86,7 @@ class EmbeddingModel:
 
     def encode_tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """(N, L) token ids and their mask (1 = token) to (N, D) float32 on CPU."""
+        self._refuse_absent("text_encoder", "text")
         columns = torch.arange(1, input_ids.shape[1] + 1, device=attention_mask.device)
         ends = (attention_mask.bool() * columns).amax(dim=1).tolist() if input_ids.numel() else []
         batches = length_sorted_batches(ends, self._batch_tokens)
@@ -94,6 +102,7 @@ class EmbeddingModel:
         """Token ids of each text, cut at the text tower's limit; cheap, and safe in any thread."""
         if isinstance(texts, str):
             raise DataError("texts must be a list of strings", hint="put the one text into a list")
+        self._refuse_absent("text_encoder", "text")
         if self._tokenizer is None:
             raise ModelError(
                 "the model directory holds no tokenizer", hint="add its tokenizer.json, or call encode_tokens"
@@ -102,6 +111,7 @@ class EmbeddingModel:
 
     def encode_ids(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Unpadded token ids of N texts to (N, D) float32 on CPU."""
+        self._refuse_absent("text_encoder", "text")
         batches = length_sorted_batches([len(row) for row in ids], self._batch_tokens)
         pad = self.config.text.get("pad_token_id", 1)
 
@@ -127,6 +137,13 @@ class EmbeddingModel:
     def _speech(self, clips: list[Tensor]) -> Tensor:
         features, counts = self._features(clips)
         return self._towers.forward_speech(features.to(self._towers.logit_scale.dtype), counts)
+
+    def _refuse_absent(self, tower: str, name: str) -> None:
+        if tower in self._absent:
+            raise ModelError(
+                f"{self.identity.name!r} brings no {name} tower",
+                hint="join the towers (clsp import model SPEAR --text ROBERTA --out DIR) and train them",
+            )
 
     def _text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         return self._towers.forward_text(input_ids.to(self.device), attention_mask.to(self.device))

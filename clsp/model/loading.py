@@ -8,24 +8,21 @@ import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import torch
-
 from clsp.config.serving import ServeSettings
 from clsp.errors import ModelError
 from clsp.hashing import digest_file, digest_of
-from clsp.model.config import ModelConfig
-from clsp.model.directory import CONFIG_FILE, WEIGHTS_FILE, load_checkpoint, load_weights, read_config
-from clsp.model.dual_encoder import DualEncoder
+from clsp.logs import get_logger
+from clsp.model.building import build_towers
+from clsp.model.directory import CONFIG_FILE, WEIGHTS_FILE
 from clsp.model.embedding import EmbeddingModel
-from clsp.model.presets import preset
-from clsp.model.tokens import read_tokenizer
+from clsp.model.sources import Source, read_source
+from clsp.model.tokens import TOKENIZER_FILE, read_tokenizer
 from clsp.records import ModelVersion
 from clsp.registry.references import parse_uri
 from clsp.registry.versions import VERSION_FILE, fetch, parse_document, resolve, verify
 from clsp.storage import open_store
 
-PUBLISHED = "clsp-xlarge"
-_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+log = get_logger(__name__)
 _POSITION_OFFSET = 2  # RoBERTa's first position is after its padding index
 
 
@@ -33,8 +30,9 @@ def load_model(path_or_uri: str | Path, device: str = "cpu", dtype: str = "float
     """Load a model for embedding (design section 4).
 
     ``path_or_uri``: a version directory; a directory of config.json + model.safetensors in the published naming; an
-    icefall ``.pt`` (with its config.json beside it, or of the published size); ``STORE/models/NAME/VERSION`` or
-    ``…/NAME@ALIAS`` with a ``file://`` or ``s3://`` store. ``dtype``: float32, bfloat16 or float16.
+    icefall ``.pt`` (with its config.json beside it, or of the published size); a SPEAR directory, whose speech then
+    passes heads that start from a seed; a RoBERTa directory; ``STORE/models/NAME/VERSION`` or ``…/NAME@ALIAS`` with
+    a ``file://`` or ``s3://`` store. ``dtype``: float32, bfloat16 or float16.
     Raises ``ModelError``, whose message lists what is missing, unexpected or of another shape.
     """
     return load_for_serving(path_or_uri, device, dtype, ServeSettings())
@@ -57,59 +55,32 @@ def load_for_serving(path_or_uri: str | Path, device: str, dtype: str, settings:
 
 
 def _load_local(path: Path, device: str, dtype: str, settings: ServeSettings) -> EmbeddingModel:
-    folder, weights = _parts(path)
-    identity = _identify(folder, weights)
-    config = read_config(folder) if (folder / CONFIG_FILE).is_file() else _published_shape(weights)
-    towers = DualEncoder(config)
-    if weights.suffix == ".pt":
-        load_checkpoint(towers, weights)
-    else:
-        load_weights(towers, folder)
-    limit = int(config.text.get("max_position_embeddings", 512)) - _POSITION_OFFSET
-    tokenizer = read_tokenizer(folder, limit, int(towers.text_encoder.config.vocab_size))  # type: ignore[union-attr, arg-type]
+    source = read_source(path)
+    identity = _identify(source)
+    towers = build_towers(source, device, dtype)
+    if source.absent:
+        log.warning("model_incomplete", kind=source.kind, untrained=sorted(source.absent))
+    limit = int(source.config.text.get("max_position_embeddings", 512)) - _POSITION_OFFSET
     return EmbeddingModel(
-        _placed(towers, device, dtype),
-        tokenizer,
+        towers,
+        read_tokenizer(source.folder, limit, int(towers.text_encoder.config.vocab_size)),  # type: ignore[union-attr, arg-type]
         identity,
         batch_seconds=settings.batch_seconds,
         batch_tokens=settings.batch_tokens,
+        absent=source.absent,
     )
 
 
-def _parts(path: Path) -> tuple[Path, Path]:
-    """The folder of a model and its file of weights."""
-    if path.is_file():
-        return path.parent, path
-    checkpoints = sorted(path.glob("*.pt"))
-    if (path / WEIGHTS_FILE).is_file() or len(checkpoints) != 1:
-        return path, path / WEIGHTS_FILE
-    return path, checkpoints[0]
-
-
-def _identify(folder: Path, weights: Path) -> ModelVersion:
+def _identify(source: Source) -> ModelVersion:
     """Who vouches for these bytes: their ``version.json``, which must agree with them, or their own hash."""
-    if (folder / VERSION_FILE).is_file() and weights.name == WEIGHTS_FILE:
+    folder = source.folder
+    if (folder / VERSION_FILE).is_file() and source.file.name == WEIGHTS_FILE:
         document = parse_document((folder / VERSION_FILE).read_bytes(), "")
         verify(folder, document)
         return document.identity(str(folder))
-    files = (weights, folder / CONFIG_FILE, folder / "tokenizer.json")
+    files = (source.file, folder / CONFIG_FILE, folder / TOKENIZER_FILE)
     sha256 = digest_of({path.name: digest_file(path) for path in files if path.is_file()})
     return ModelVersion(folder.name or "model", sha256[:12], str(folder), sha256, "")
-
-
-def _published_shape(weights: Path) -> ModelConfig:
-    if weights.suffix == ".pt":
-        return preset(PUBLISHED)
-    raise ModelError(f"no {CONFIG_FILE} in {weights.parent.name!r}", hint="give a model directory with its config.json")
-
-
-def _placed(towers: DualEncoder, device: str, dtype: str) -> DualEncoder:
-    if dtype not in _PRECISIONS:
-        raise ModelError(f"unknown dtype {dtype!r}", hint=f"choose one of {', '.join(_PRECISIONS)}")
-    try:
-        return towers.to(device=torch.device(device), dtype=_PRECISIONS[dtype])
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"cannot use device {device!r}", hint="use cpu, or a device this machine has") from error
 
 
 def _local_path(uri: str, *, must_exist: bool = False) -> Path | None:

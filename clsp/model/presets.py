@@ -1,21 +1,10 @@
 """Named sizes, from one that trains on a laptop to the published one."""
 
 from types import MappingProxyType
-from typing import Any
 
 from clsp.errors import ConfigError
 from clsp.model.config import ModelConfig, Regularisation
-
-ROBERTA_BASE: dict[str, Any] = {
-    "vocab_size": 50_265,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "max_position_embeddings": 514,
-    "type_vocab_size": 1,
-    "layer_norm_eps": 1e-5,
-}
+from clsp.model.text_config import ROBERTA_BASE
 
 
 def _spear(dim: int, layers: tuple[int, ...], unmasked: int) -> ModelConfig:
@@ -28,7 +17,7 @@ def _spear(dim: int, layers: tuple[int, ...], unmasked: int) -> ModelConfig:
         num_heads=(8,),
         feedforward_dim=(3 * dim,),
         cnn_module_kernel=(31, 31, 15, 15, 15, 31, 31),
-        text=ROBERTA_BASE,
+        text=dict(ROBERTA_BASE),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import RobertaConfig, RobertaModel
 
@@ -11,3 +12,11 @@ def build_text_tower(config: Mapping[str, Any]) -> nn.Module:
     """RobertaModel with its pooler and fresh weights; `config` holds the fields of its own config.json."""
     tower: nn.Module = RobertaModel(RobertaConfig(**config), add_pooling_layer=True)
     return tower
+
+
+def restore_buffers(tower: Any, device: torch.device) -> None:
+    """Fill what no file of weights holds, after a tower was built on the meta device."""
+    embeddings = tower.embeddings
+    positions = torch.arange(tower.config.max_position_embeddings, device=device)[None]
+    embeddings.position_ids = nn.Buffer(positions, persistent=False)
+    embeddings.token_type_ids = nn.Buffer(torch.zeros_like(positions), persistent=False)

@@ -3,6 +3,7 @@
 Only the tokenizer's own file is read (no code, no network). Padding is left to whoever forms the batch.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from clsp.errors import ModelError
 
 TOKENIZER_FILE = "tokenizer.json"
 _BYTE_PAIRS = ("vocab.json", "merges.txt")
+_COMPANIONS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 class TextTokenizer:
@@ -46,6 +48,14 @@ def read_tokenizer(folder: Path, max_tokens: int, vocabulary: int) -> TextTokeni
             hint="use the tokenizer that this model was trained with",
         )
     return TextTokenizer(tokenizer, max_tokens)
+
+
+def copy_tokenizer(folder: Path, out: Path) -> bool:
+    """Copy the tokenizer's files, and no other file, to ``out``; False when ``folder`` holds no tokenizer."""
+    for name in (TOKENIZER_FILE, *_BYTE_PAIRS, *_COMPANIONS):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, out / name)
+    return (out / TOKENIZER_FILE).is_file() or all((out / name).is_file() for name in _BYTE_PAIRS)
 
 
 def _read(folder: Path) -> Tokenizer | None:

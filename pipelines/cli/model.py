@@ -1,4 +1,4 @@
-"""``clsp embed``, ``clsp search`` and ``clsp export``: a finished model at work."""
+"""``clsp embed`` and ``clsp search``: a finished model at work."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,6 @@ def add_commands(app: typer.Typer) -> None:
     """Register this journey's commands."""
     app.command("embed")(embed)
     app.command("search")(search)
-    app.command("export")(export)
 
 
 def embed(
@@ -69,24 +68,3 @@ def search(
         return
     for hit in hits:
         typer.echo(f"{hit.score:+.4f}  {hit.segment_id}  {hit.text}")
-
-
-def export(
-    what: Annotated[str, typer.Argument(help="What to export: model")],
-    version: Annotated[str, typer.Argument(help="STORE/models/NAME@ALIAS or /NAME/VERSION")],
-    out: Annotated[Path, typer.Option(help="Folder to write")],
-) -> None:
-    """Write a registered model in the published layout.
-
-    Example: clsp export model demo/store/models/clsp@latest --out clsp-tiny
-    """
-    from clsp.registry import fetch, parse_uri, resolve
-    from clsp.storage import open_store
-
-    parsed = parse_uri(version)
-    if what != "model" or parsed is None:
-        raise DataError(f"cannot export {what} {version!r}", hint="clsp export model STORE/models/NAME@ALIAS --out DIR")
-    store = open_store(parsed[0])
-    out.mkdir(parents=True, exist_ok=True)
-    fetch(store, resolve(store, parsed[1]), out)
-    typer.echo(str(out))
