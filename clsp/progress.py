@@ -13,6 +13,8 @@ from typing import Self
 
 import orjson
 
+from clsp import metrics
+
 
 def format_duration(seconds: float) -> str:
     """``75`` as ``1m15s``, ``7505`` as ``2h05m``."""
@@ -41,6 +43,8 @@ class Progress:
         self._started = self._printed = self.clock()
 
     def __enter__(self) -> Self:
+        metrics.serve()
+        metrics.report_progress(self.name, self.done, self.total, None, {})
         return self
 
     def __exit__(
@@ -66,6 +70,7 @@ class Progress:
         elapsed = now - self._started
         rate = (self.done - self.resumed) / elapsed if elapsed > 0 else 0.0
         left = (self.total - self.done) / rate if rate > 0 else None
+        metrics.report_progress(self.name, self.done, self.total, left, self.facts)
         sys.stderr.write(self._line(rate, left) + "\n")
         sys.stderr.flush()
 

@@ -12,6 +12,7 @@ import orjson
 from pydantic import JsonValue
 
 from clsp.hashing import canonical_json
+from clsp.metrics import count_rows
 from clsp.progress import Progress
 from clsp.storage.objects import ObjectStore
 
@@ -54,6 +55,7 @@ class Ledger:
         def do(item: tuple[str, Unit]) -> None:
             name, unit = item
             results[name] = self.record(name, work(unit))
+            count_rows(progress.name, results[name])
             progress.advance()
 
         todo = [item for item in named if item[0] not in results]
