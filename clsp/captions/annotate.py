@@ -4,7 +4,7 @@ Segments are done in units that the ledger remembers; rows come out in the order
 order of the answers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from clsp.captions.clips import read_wav
 from clsp.captions.connection import Connection
 from clsp.captions.overall import noted_tags
 from clsp.captions.prompts import caption_prompt, prompt_hash
-from clsp.captions.sums import UNREADABLE, add_up, save_unit
+from clsp.captions.sums import UNREADABLE, Units, add_up, save_unit
 from clsp.captions.views import View, asked_caption, caption_id, plan_views, written_caption
 from clsp.config.captions import AnnotateSettings
 from clsp.errors import DataError
@@ -30,17 +30,26 @@ from clsp.storage.steps import Outcome
 STEP = "annotate"
 
 
-def annotate(
-    store: ObjectStore, ledger: Ledger, segments: Manifest, settings: AnnotateSettings, connection: Connection
-) -> Outcome:
-    """Caption all ``segments``; ``EndpointError`` when too many rows fail or the endpoint is not there."""
-    chunks = list(in_chunks(read_rows(store, segments, "segments", Segment), settings.segments_per_unit))
-    asked = sum(len(plan_views(segment, settings)) for chunk in chunks for segment in chunk)
-    budget = step_budget(connection.url, settings.captioner, asked, ledger.done().values())
+def annotate_units(
+    store: ObjectStore, ledger: Ledger, units: Units[Segment], settings: AnnotateSettings, connection: Connection
+) -> list[UnitResult]:
+    """Caption the units that are not done; ``EndpointError`` when too many rows fail or the endpoint is not there."""
+    asked = sum(len(plan_views(segment, settings)) for _, segments in units for segment in segments)
+    done = ledger.done(name for name, _ in units)
+    budget = step_budget(connection.url, settings.captioner, asked, done.values())
     annotator = _Annotator(store, ChatClient(connection, settings.captioner, budget), budget, settings)
-    units = [(f"{number:06d}", chunk) for number, chunk in enumerate(chunks)]
     with Progress(STEP, len(units), "units") as progress:
-        results = ledger.complete(units, annotator.annotate_unit, progress)
+        return ledger.complete(units, annotator.annotate_unit, progress)
+
+
+def plan_units(store: ObjectStore, segments: Manifest, settings: AnnotateSettings) -> Units[Segment]:
+    """All ``segments`` in units that are captioned and committed together."""
+    chunks = in_chunks(read_rows(store, segments, "segments", Segment), settings.segments_per_unit)
+    return [(f"{number:06d}", chunk) for number, chunk in enumerate(chunks)]
+
+
+def outcome(results: Iterable[UnitResult]) -> Outcome:
+    """What the step hands over when every unit is done."""
     return add_up(results, {"prompt_hashes": {"fine": prompt_hash("fine"), "global": prompt_hash("global")}})
 
 

@@ -12,7 +12,7 @@ from clsp.captions.budget import FailureBudget, step_budget
 from clsp.captions.client import ChatClient
 from clsp.captions.connection import Connection
 from clsp.captions.filters import filter_clip
-from clsp.captions.sums import add_up, save_unit
+from clsp.captions.sums import Units, add_up, save_unit
 from clsp.captions.verifier import Verifier
 from clsp.config.captions import VerifySettings
 from clsp.errors import DataError
@@ -34,23 +34,29 @@ class Clip:
     captions: tuple[Caption, ...]
 
 
-def verify(
-    store: ObjectStore,
-    ledger: Ledger,
-    segments: Manifest,
-    captions: Manifest,
-    settings: VerifySettings,
-    connection: Connection,
-) -> Outcome:
-    """Judge all ``captions``; ``EndpointError`` when the verifier fails too many of them."""
-    known = {segment.id: segment for segment in read_rows(store, segments, "segments", Segment)}
-    clips = group_by_segment(read_rows(store, captions, "captions", Caption), known)
-    budget = step_budget(connection.url, settings.verifier, captions.counts.accepted, ledger.done().values())
+def verify_units(
+    store: ObjectStore, ledger: Ledger, units: Units[Clip], settings: VerifySettings, connection: Connection
+) -> list[UnitResult]:
+    """Judge the units that are not done; ``EndpointError`` when the verifier fails too many captions."""
+    asked = sum(len(clip.captions) for _, clips in units for clip in clips)
+    done = ledger.done(name for name, _ in units)
+    budget = step_budget(connection.url, settings.verifier, asked, done.values())
     verifier = Verifier(ChatClient(connection, settings.verifier, budget), budget, settings)
     judge = _Judge(store, verifier, budget, settings)
-    units = [(f"{number:06d}", unit) for number, unit in enumerate(pack(clips, settings.captions_per_unit))]
     with Progress(STEP, len(units), "units") as progress:
-        return add_up(ledger.complete(units, judge.verify_unit, progress), {})
+        return ledger.complete(units, judge.verify_unit, progress)
+
+
+def plan_units(store: ObjectStore, segments: Manifest, captions: Manifest, settings: VerifySettings) -> Units[Clip]:
+    """All ``captions``, with their segments, in units that are judged and committed together."""
+    known = {segment.id: segment for segment in read_rows(store, segments, "segments", Segment)}
+    clips = group_by_segment(read_rows(store, captions, "captions", Caption), known)
+    return [(f"{number:06d}", unit) for number, unit in enumerate(pack(clips, settings.captions_per_unit))]
+
+
+def outcome(results: Iterable[UnitResult]) -> Outcome:
+    """What the step hands over when every unit is done."""
+    return add_up(results, {})
 
 
 def group_by_segment(captions: Iterable[Caption], known: Mapping[str, Segment]) -> list[Clip]:

@@ -14,6 +14,10 @@ A100_PRODUCTS = (
     "NVIDIA-A100-SXM4-80GB", "NVIDIA-A100-SXM4-40GB", "NVIDIA-A100-PCIE-80GB", "NVIDIA-A100-PCIE-40GB",
     "NVIDIA-A100-80GB-PCIe",
 )  # fmt: skip
+# vllm serve as the published annotation ran it (reference 1.10); the verifier thinks, and needs room for it.
+_ENGINE = ("--max-num-seqs=64", "--max-num-batched-tokens=32768", "--gpu-memory-utilization=0.97", "--seed=1234")
+CAPTIONER_ARGUMENTS = ("--max-model-len=2048", *_ENGINE)
+VERIFIER_ARGUMENTS = ("--max-model-len=16384", *_ENGINE)
 
 
 class Toleration(Section):
@@ -64,6 +68,9 @@ class AnnotationWork(WorkSettings):
     workers: int = Field(4, ge=1, description="Pods that take units of work at once")
     engine: PodSize = PodSize(gpus=1, cpu="4", cpu_limit="16", memory="32Gi", memory_limit="120Gi", shm="16Gi")
     engine_arguments: tuple[str, ...] = Field((), description="Further arguments of vllm serve")
+    engine_command: tuple[str, ...] = Field(
+        (), description="Another engine instead of vllm serve: whole command; it listens on 8000 and answers /health"
+    )
     engine_start_seconds: int = Field(1800, ge=1, description="The model must answer within this time")
 
 
@@ -124,8 +131,8 @@ class ClusterSettings(Section):
         description="Where pods run, by a name of your own",
     )
     images: ClusterImages = ClusterImages()
-    annotate: AnnotationWork = AnnotationWork()
-    verify: AnnotationWork = AnnotationWork()
+    annotate: AnnotationWork = AnnotationWork(engine_arguments=CAPTIONER_ARGUMENTS)
+    verify: AnnotationWork = AnnotationWork(engine_arguments=VERIFIER_ARGUMENTS)
     train: TrainingWork = TrainingWork()
     serve: WorkSettings = WorkSettings(pool="cpu", timeout_seconds=1800)
 

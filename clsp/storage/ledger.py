@@ -4,8 +4,9 @@ A unit is done when its record was committed by put-if-absent; two workers may r
 of a step is named by the step's key, so another recipe has another ledger.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 import orjson
@@ -20,6 +21,18 @@ Unit = TypeVar("Unit")
 UnitResult = dict[str, JsonValue]
 
 
+@dataclass(frozen=True)
+class Share:
+    """What worker ``rank`` of ``size`` does: every ``size``-th unit, so that long and short ones spread evenly."""
+
+    rank: int = 0
+    size: int = 1
+
+    def of(self, units: Sequence[Unit]) -> list[Unit]:
+        """The units of this worker."""
+        return list(units[self.rank :: self.size])
+
+
 class Ledger:
     """Finished units of one step under ``ledger/STEP/KEY/``."""
 
@@ -27,10 +40,15 @@ class Ledger:
         self._store = store
         self._prefix = f"ledger/{step}/{key}/"
 
-    def done(self) -> dict[str, UnitResult]:
-        """Results by unit name."""
-        keys = list(self._store.list(self._prefix))
-        return {key[len(self._prefix) : -len(".json")]: orjson.loads(self._store.get(key)) for key in keys}
+    def finished(self) -> set[str]:
+        """Names of the units that are done."""
+        return {key[len(self._prefix) : -len(".json")] for key in self._store.list(self._prefix)}
+
+    def done(self, among: Iterable[str] | None = None) -> dict[str, UnitResult]:
+        """Results by unit name; of all units that are done, or of those ``among`` these names."""
+        finished = self.finished()
+        names = finished if among is None else finished.intersection(among)
+        return {name: orjson.loads(self._store.get(f"{self._prefix}{name}.json")) for name in sorted(names)}
 
     def record(self, unit: str, result: UnitResult) -> UnitResult:
         """Commit a unit's result; returns the result that counts, which is another worker's if that was first."""
@@ -49,7 +67,7 @@ class Ledger:
     ) -> list[UnitResult]:
         """Do every unit that is not done yet and return all results in the order of ``units``."""
         named = list(units)
-        results = self.done()
+        results = self.done(name for name, _ in named)
         progress.resume(sum(name in results for name, _ in named))
 
         def do(item: tuple[str, Unit]) -> None:

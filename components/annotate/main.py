@@ -1,28 +1,45 @@
 """What the annotate step runs: segments in, captions out, by an endpoint or the describer that it brings along."""
 
-from clsp.captions.annotate import STEP, annotate
-from clsp.captions.connection import CAPTIONER_KEY
+from clsp.captions.annotate import STEP, annotate_units, outcome, plan_units
+from clsp.captions.connection import CAPTIONER_KEY, Connection
 from clsp.captions.prompts import prompts_hash
+from clsp.captions.sums import Units
 from clsp.config import AnnotateSettings, parse_settings
+from clsp.records import Segment
 from clsp.storage import ObjectStore
-from clsp.storage.ledger import Ledger
+from clsp.storage.ledger import Ledger, UnitResult
 from clsp.storage.manifest import load_manifest
-from clsp.storage.steps import Outcome, make_recipe
-from components.cluster import run_here
-from components.describer.embedded import open_endpoint
-from components.runner import execute, step_entry
+from clsp.storage.steps import make_recipe
+from components.captioning.step import run_work
+from components.captioning.work import Work
+from components.runner import step_entry
 
 
 @step_entry("annotate")
 def run(*, store: str, run_id: str, settings: str, segments: str, cluster: str = "{}") -> str:
     """Caption the segments of a manifest and return the name of the captions' manifest."""
-    run_here("annotate", cluster)
+    return run_work(make_work(settings, (segments,)), store, run_id, cluster)
+
+
+def make_work(settings: str, parents: tuple[str, ...]) -> Work:
+    """The work of this step: ``parents`` holds the segments' manifest."""
+    (segments,) = parents
     options = parse_settings(AnnotateSettings, settings)
     endpoint = options.captioner
-    recipe = make_recipe(STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=prompts_hash())
 
-    def body(objects: ObjectStore, ledger: Ledger) -> Outcome:
-        with open_endpoint(endpoint, CAPTIONER_KEY) as connection:
-            return annotate(objects, ledger, load_manifest(objects, segments), options, connection)
+    def plan(store: ObjectStore) -> Units[Segment]:
+        return plan_units(store, load_manifest(store, segments), options)
 
-    return execute(store, run_id, recipe, (segments,), body)
+    def complete(store: ObjectStore, ledger: Ledger, units: Units[Segment], connection: Connection) -> list[UnitResult]:
+        return annotate_units(store, ledger, units, options, connection)
+
+    return Work(
+        recipe=make_recipe(STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=prompts_hash()),
+        settings=settings,
+        parents=parents,
+        endpoint=endpoint,
+        key_variable=CAPTIONER_KEY,
+        plan=plan,
+        complete=complete,
+        outcome=outcome,
+    )

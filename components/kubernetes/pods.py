@@ -25,7 +25,7 @@ def container(
     **more: Any,
 ) -> Object:
     """A container that runs ``command``; ``secrets`` become its environment, and may be absent but for the first."""
-    variables = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "CLSP_LOG_FORMAT": "json", **(environment or {})}
+    variables = {**_COMMON, **(environment or {})}
     return {
         "name": name,
         "image": image,
@@ -50,6 +50,8 @@ def container(
     }
 
 
+# The user has no name in foreign images, and some libraries ask for one.
+_COMMON = {"HOME": SCRATCH, "TMPDIR": SCRATCH, "USER": "clsp", "CLSP_LOG_FORMAT": "json"}
 _POD_IP = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 
 

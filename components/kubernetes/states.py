@@ -1,5 +1,7 @@
 """What a pod's status means to its owner: did it run, why does it wait, what ended it."""
 
+from collections.abc import Iterable
+
 from components.kubernetes.objects import Object
 
 
@@ -36,6 +38,12 @@ def why_waiting(pod: Object) -> str:
         if item["type"] == "PodScheduled" and item["status"] == "False":
             return f"not scheduled: {item.get('message', item.get('reason', ''))}"
     return ""
+
+
+def why_none_runs(pods: Iterable[Object]) -> str:
+    """Why no pod of a piece of work runs."""
+    reasons = sorted({reason for pod in pods if (reason := why_waiting(pod))})
+    return "; ".join(reasons) or "no pod was made"
 
 
 def restarts(pod: Object) -> int:

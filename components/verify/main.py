@@ -1,29 +1,44 @@
 """What the verify step runs: captions in, those that passed and all verdicts out."""
 
 from clsp.captions.checklist import checklist_hash
-from clsp.captions.connection import VERIFIER_KEY
-from clsp.captions.verify import STEP, verify
+from clsp.captions.connection import VERIFIER_KEY, Connection
+from clsp.captions.sums import Units
+from clsp.captions.verify import STEP, Clip, outcome, plan_units, verify_units
 from clsp.config import VerifySettings, parse_settings
 from clsp.storage import ObjectStore
-from clsp.storage.ledger import Ledger
+from clsp.storage.ledger import Ledger, UnitResult
 from clsp.storage.manifest import load_manifest
-from clsp.storage.steps import Outcome, make_recipe
-from components.cluster import run_here
-from components.describer.embedded import open_endpoint
-from components.runner import execute, step_entry
+from clsp.storage.steps import make_recipe
+from components.captioning.step import run_work
+from components.captioning.work import Work
+from components.runner import step_entry
 
 
 @step_entry("verify")
 def run(*, store: str, run_id: str, settings: str, segments: str, captions: str, cluster: str = "{}") -> str:
     """Judge the captions of a manifest and return the name of the manifest of those that passed."""
-    run_here("verify", cluster)
+    return run_work(make_work(settings, (segments, captions)), store, run_id, cluster)
+
+
+def make_work(settings: str, parents: tuple[str, ...]) -> Work:
+    """The work of this step: ``parents`` holds the manifests of the segments and of their captions."""
+    segments, captions = parents
     options = parse_settings(VerifySettings, settings)
     endpoint = options.verifier
-    recipe = make_recipe(STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=checklist_hash())
 
-    def body(objects: ObjectStore, ledger: Ledger) -> Outcome:
-        parents = load_manifest(objects, segments), load_manifest(objects, captions)
-        with open_endpoint(endpoint, VERIFIER_KEY) as connection:
-            return verify(objects, ledger, *parents, options, connection)
+    def plan(store: ObjectStore) -> Units[Clip]:
+        return plan_units(store, load_manifest(store, segments), load_manifest(store, captions), options)
 
-    return execute(store, run_id, recipe, (segments, captions), body)
+    def complete(store: ObjectStore, ledger: Ledger, units: Units[Clip], connection: Connection) -> list[UnitResult]:
+        return verify_units(store, ledger, units, options, connection)
+
+    return Work(
+        recipe=make_recipe(STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=checklist_hash()),
+        settings=settings,
+        parents=parents,
+        endpoint=endpoint,
+        key_variable=VERIFIER_KEY,
+        plan=plan,
+        complete=complete,
+        outcome=outcome,
+    )

@@ -12,7 +12,7 @@ from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.logs import LogTail
 from components.kubernetes.objects import POD, Object, Ref, owned, selector_of, work_name
-from components.kubernetes.states import has_failed, has_run, why_failed, why_waiting
+from components.kubernetes.states import has_failed, has_run, why_failed, why_none_runs
 from components.train.cluster.backends import BACKENDS, Backend
 from components.train.cluster.submission import ATTEMPT, ORDER, Submission, companions
 from components.train.exchange import Exchange
@@ -124,9 +124,8 @@ class _Training:
         )
 
     def _stuck(self, pods: list[Object]) -> ClspError:
-        reasons = sorted({reason for pod in pods if (reason := why_waiting(pod))}) or ["no pod was made"]
         return TrainingError(
-            f"{self.name} has no running worker after {self.settings.train.pending_seconds} s: {'; '.join(reasons)}",
+            f"{self.name} has no running worker after {self.settings.train.pending_seconds} s: {why_none_runs(pods)}",
             hint="check cluster.pools, cluster.images and the quota; `clsp doctor` looks at all three",
         )
 

@@ -131,7 +131,7 @@ def _rendezvous(submission: Submission) -> tuple[Object, Object]:
     holder = container(
         "store",
         image_of(cluster.images, "trainer"),
-        ["python3", "-m", "components.train.rendezvous", f"--port={PORT}"],
+        ["python3", "-m", "clsp.training.rendezvous", f"--port={PORT}"],
         size,
         pool=anywhere,
         cluster=cluster,

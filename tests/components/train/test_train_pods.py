@@ -39,7 +39,7 @@ def order_of(store, examples, **changes):
 @contextmanager
 def rendezvous():
     """A rendezvous pod; gives its address."""
-    command = [sys.executable, "-m", "components.train.rendezvous", "--port", "0"]
+    command = [sys.executable, "-m", "clsp.training.rendezvous", "--port", "0"]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "CLSP_LOG_FORMAT": "json"})
     try:
         port = orjson.loads(next(line for line in child.stderr if b"rendezvous_ready" in line))["port"]
