@@ -28,7 +28,7 @@ def format_duration(seconds: float) -> str:
 
 @dataclass
 class Progress:
-    """Counts ``done`` of ``total`` units of work; use as a context manager so that the last line is printed."""
+    """Counts ``done`` of ``total`` units of work (0: unknown); a context manager, so that the last line is printed."""
 
     name: str
     total: int
@@ -69,7 +69,7 @@ class Progress:
         self._printed = now
         elapsed = now - self._started
         rate = (self.done - self.resumed) / elapsed if elapsed > 0 else 0.0
-        left = (self.total - self.done) / rate if rate > 0 else None
+        left = (self.total - self.done) / rate if rate > 0 and self.total else None
         metrics.report_progress(self.name, self.done, self.total, left, self.facts)
         sys.stderr.write(self._line(rate, left) + "\n")
         sys.stderr.flush()
@@ -78,7 +78,7 @@ class Progress:
         if sys.stderr.isatty():
             eta = f", {format_duration(left)} left" if left is not None and self.done < self.total else ""
             facts = "".join(f"  {key} {value}" for key, value in self.facts.items())
-            return f"  {self.name}: {self.done}/{self.total} {self.unit}, {rate:.3g}/s{eta}{facts}"
+            return f"  {self.name}: {self.done}/{self.total or '?'} {self.unit}, {rate:.3g}/s{eta}{facts}"
         event = {
             "event": "progress", "step": self.name, "done": self.done, "total": self.total, "unit": self.unit,
             "rate": round(rate, 3), "seconds_left": None if left is None else round(left, 1), **self.facts,

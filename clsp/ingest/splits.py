@@ -24,6 +24,12 @@ def split_groups(sizes: Mapping[str, int], dev_share: float, test_share: float, 
     return {group: chosen.get(group, "train") for group in sizes}
 
 
+def share_split(group: str, dev_share: float, test_share: float, seed: int) -> Split:
+    """Split of one group by its name alone, where the others are not known yet; shares are met on average."""
+    place = unit_interval("split", seed, group)
+    return "test" if place < test_share else "dev" if place < test_share + dev_share else "train"
+
+
 def _take(order: list[str], sizes: Mapping[str, int], target: float, most: int) -> list[str]:
     """Groups in order, each taken when it brings the sum nearer to ``target``; at least one, at most ``most``."""
     taken: list[str] = []

@@ -35,6 +35,13 @@ class ByteRange:
 
 def save_audio(store: ObjectStore, sounds: Sequence[Sound]) -> tuple[Shard, list[ByteRange]]:
     """Write one tar of sounds; the ranges are in the order of ``sounds``."""
+    data, places = write_tar(sounds)
+    shard = save_shard(store, "audio", data, len(sounds), "tar")
+    return shard, [ByteRange(shard.key, start, length) for start, length in places]
+
+
+def write_tar(sounds: Sequence[Sound]) -> tuple[bytes, list[tuple[int, int]]]:
+    """The tar's bytes, and for each sound the offset and length of its FLAC."""
     buffer = io.BytesIO()
     places: list[tuple[int, int]] = []
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -43,8 +50,7 @@ def save_audio(store: ObjectStore, sounds: Sequence[Sound]) -> tuple[Shard, list
             start = tar.offset + tarfile.BLOCKSIZE
             _add(tar, f"{sound.id}.flac", sound.flac)
             places.append((start, len(sound.flac)))
-    shard = save_shard(store, "audio", buffer.getvalue(), len(sounds), "tar")
-    return shard, [ByteRange(shard.key, start, length) for start, length in places]
+    return buffer.getvalue(), places
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -7,15 +7,19 @@ from typing import Annotated
 import orjson
 import typer
 
+from pipelines.cli.datasets import export_data, import_data
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON")]
 
 
 def add_commands(app: typer.Typer) -> None:
     """Register this journey's commands."""
-    importing = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring weights made elsewhere.")
+    importing = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Bring data and weights made elsewhere.")
+    importing.command("data")(import_data)
     importing.command("model")(import_model)
     app.add_typer(importing, name="import")
-    exporting = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Take a model elsewhere.")
+    exporting = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Take data and models elsewhere.")
+    exporting.command("data")(export_data)
     exporting.command("model")(export_model)
     app.add_typer(exporting, name="export")
 
