@@ -1,6 +1,6 @@
-"""Settings of training: the model's size, the two stages, the optimiser, the loader."""
+"""Settings of training: the model's size, the stages, the optimiser, the loader."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,11 +12,20 @@ class OptimiserSettings(Section):
 
     base_lr: float = Field(0.045, gt=0)
     encoder_lr_scale: float = Field(1.0, gt=0, description="Factor on the learning rate of both encoders")
+    lr_scales: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="Further factors by module path, as encoder.encoders.0; those on a weight's path multiply"
+    )
     clipping_scale: float = Field(2.0, gt=0)
     lr_batches: float = Field(100_000, gt=0)
     lr_epochs: float = Field(100, gt=0)
     warmup_batches: float = Field(500, ge=0)
     warmup_start: float = Field(0.5, gt=0, le=1)
+
+    @property
+    def module_scales(self) -> dict[str, float]:
+        """Learning-rate factors by module path."""
+        encoders = dict.fromkeys(("encoder_embed", "encoder", "text_encoder"), self.encoder_lr_scale)
+        return encoders | {path: encoders.get(path, 1.0) * scale for path, scale in self.lr_scales.items()}
 
 
 class BatchSettings(Section):
@@ -44,6 +53,21 @@ class StageSettings(Section):
     max_skipped: int = Field(20, ge=0, description="More steps without a finite loss and gradient end the run")
     log_every: int = Field(1, ge=1, description="Steps between rows of the progress table")
     seed: int = 42
+    machinery: Literal["published", "plain"] = Field(
+        "plain", description="published adds Balancer, Whiten, parameter limits and score penalty to the gradients"
+    )
+    counter_start: float = Field(
+        0, ge=0, description="Where the schedules of dropout and skips begin; 100000 when the encoder is pre-trained"
+    )
+    counter_per_step: float = Field(
+        1.0, gt=0, description="What a step adds to it; published: audio seconds of a global batch / 600"
+    )
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="Of the towers; losses stay in float32")
+    freeze: tuple[Literal["speech", "text"], ...] = Field((), description="Encoders that keep their weights")
+    spare_duplicates: bool = Field(
+        False, description="Clips that share a caption are no negatives of each other; published: they are"
+    )
+    attribute_weight: float = Field(0.2, ge=0, description="Weight of the swapped-attribute term (stage 3)")
 
 
 class LoaderSettings(Section):
@@ -51,6 +75,16 @@ class LoaderSettings(Section):
 
     workers: int = Field(1, ge=0, description="Threads a process that prepare batches ahead; 0 prepares on demand")
     cache_mib: int = Field(512, ge=0, description="Features that each process keeps in memory, in MiB")
+
+
+class MemorySettings(Section):
+    """What is held while training; none of it changes the result."""
+
+    two_passes: bool = Field(
+        False, description="Hold the graph of one micro-batch at a time; costs a second forward pass"
+    )
+    checkpoint_activations: bool = Field(False, description="Keep layers' inputs only and compute the rest again")
+    similarity_tile: int = Field(4096, ge=1, description="Rows and columns of the similarity matrix held at once")
 
 
 class CheckpointSettings(Section):
@@ -61,7 +95,7 @@ class CheckpointSettings(Section):
 
 
 class TrainSettings(Section):
-    """Both stages and how they are launched."""
+    """The stages and how they are launched."""
 
     preset: str = Field("tiny", description="Model preset (clsp.model.presets)")
     vocabulary: int = Field(1024, ge=300, description="Size of the tokenizer trained on the captions")
@@ -72,6 +106,7 @@ class TrainSettings(Section):
     timeout_seconds: float = Field(600.0, gt=0, description="A worker silent for longer ends the run")
     minutes: float = Field(0.0, ge=0, description="What both stages are expected to take; 0 where nobody measured")
     loader: LoaderSettings = LoaderSettings()
+    memory: MemorySettings = MemorySettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     stage1: StageSettings = StageSettings(steps=1_200_000)
     stage2: StageSettings = StageSettings(steps=4_000, optimiser=OptimiserSettings(base_lr=0.001))

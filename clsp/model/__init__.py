@@ -2,7 +2,17 @@
 
 from clsp.model.config import ModelConfig, Regularisation
 from clsp.model.dual_encoder import DualEncoder
-from clsp.model.parameter_groups import parameter_groups
+from clsp.model.parameter_groups import TOWERS, freeze, frozen_modules, parameter_groups
 from clsp.model.presets import PRESETS, preset
 
-__all__ = ["PRESETS", "DualEncoder", "ModelConfig", "Regularisation", "parameter_groups", "preset"]
+__all__ = [
+    "PRESETS",
+    "TOWERS",
+    "DualEncoder",
+    "ModelConfig",
+    "Regularisation",
+    "freeze",
+    "frozen_modules",
+    "parameter_groups",
+    "preset",
+]

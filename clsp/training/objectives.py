@@ -1,6 +1,6 @@
 """What each stage minimises, and which task it trains at a step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,32 +10,52 @@ from torch.distributed import ProcessGroup
 from clsp.config import StageSettings
 from clsp.data.collate import Batch
 from clsp.data.pairs import Task, choose_task
+from clsp.logs import get_logger
 from clsp.losses import info_nce, multi_positive
 from clsp.model import DualEncoder
 from clsp.training.schedule import task_probability
 
+log = get_logger(__name__)
+
+_LABEL_FACTOR = 6364136223846793005
+
 
 @dataclass(frozen=True)
 class Embedded:
-    """(B, D) clips and (k·B, D) captions on one sphere, caption 1 of all clips first; ``scale`` is exp(logit_scale)."""
+    """(B, D) clips and (k·B, D) captions on one sphere, caption 1 of all clips first; ``scale`` is exp(logit_scale).
+
+    ``labels`` (k·B,) are equal where captions are.
+    """
 
     task: Task
     speech: Tensor
     text: Tensor
     scale: Tensor
+    labels: Tensor
 
     @classmethod
     def of(cls, model: DualEncoder, batch: Batch) -> "Embedded":
         """A micro-batch through both towers."""
-        return cls(batch.task, *model(batch.features, batch.lengths, batch.input_ids, batch.attention_mask))
+        speech, text, scale = model(batch.features, batch.lengths, batch.input_ids, batch.attention_mask)
+        return cls(batch.task, speech, text, scale, text_labels(batch.input_ids, batch.attention_mask))
 
     @classmethod
     def join(cls, parts: "Sequence[Embedded]") -> "Embedded":
         """The micro-batches of one process as one batch."""
         task, captions = parts[0].task, len(parts[0].text) // len(parts[0].speech)
-        texts = zip(*(part.text.tensor_split(captions) for part in parts), strict=True)
         speech = torch.cat([part.speech for part in parts])
-        return cls(task, speech, torch.cat([torch.cat(text) for text in texts]), parts[0].scale)
+        text, labels = (_by_caption([getattr(part, name) for part in parts], captions) for name in ("text", "labels"))
+        return cls(task, speech, text, parts[0].scale, labels)
+
+    def gradients(self, counts: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Gradients of the speech and text rows of micro-batches of ``counts`` clips."""
+        captions = len(self.text) // len(self.speech)
+        to_speech, to_text = _gradient(self.speech), _gradient(self.text).view(captions, len(self.speech), -1)
+        start = 0
+        for count in counts:
+            rows = slice(start, start + count)
+            yield to_speech[rows], to_text[:, rows].flatten(0, 1)
+            start += count
 
 
 @dataclass(frozen=True)
@@ -58,9 +78,39 @@ class Objective:
             return Task.FINE
         return choose_task(self.settings.seed, step, self.probability(step))
 
-    def loss(self, embedded: Embedded, group: ProcessGroup | None) -> Tensor:
+    def loss(self, embedded: Embedded, group: ProcessGroup | None, tile: int) -> Tensor:
         """This process's loss; the mean over processes is that of the global batch (clsp.losses)."""
-        speech, text, scale = embedded.speech, embedded.text, embedded.scale
+        labels = embedded.labels if self.settings.spare_duplicates else None
+        rows = embedded.speech, embedded.text, embedded.scale
         if embedded.task is Task.FINE:
-            return info_nce(speech, text, scale, group=group)
-        return multi_positive(speech, text, scale, self.settings.weight, group=group)
+            return info_nce(*rows, group=group, labels=labels, tile=tile)
+        return multi_positive(*rows, self.settings.weight, group=group, labels=labels, tile=tile)
+
+    def warn(self) -> None:
+        """Say so where the run ends before the task schedule does (reference 1.13: 0.77 instead of 0.50)."""
+        settings = self.settings
+        if self.stage != "stage1" and settings.steps < settings.task_steps:
+            log.warning(
+                "task_schedule_unfinished",
+                stage=self.stage,
+                steps=settings.steps,
+                task_steps=settings.task_steps,
+                ends_at=round(self.probability(settings.steps), 3),
+                floor=settings.task_end,
+                hint="lower task_steps to the steps of the run if it should reach its floor",
+            )
+
+
+def text_labels(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """(N, L) tokens to (N,) int64, equal where the texts are, whatever their padding (products wrap around)."""
+    powers = torch.full((input_ids.shape[1],), _LABEL_FACTOR, device=input_ids.device).cumprod(dim=0)
+    return ((input_ids + 1) * attention_mask * powers).sum(dim=1)
+
+
+def _by_caption(parts: Sequence[Tensor], captions: int) -> Tensor:
+    """Rows of micro-batches, each caption 1 first, as rows of one batch, caption 1 of all first."""
+    return torch.cat([torch.cat(rows) for rows in zip(*(part.tensor_split(captions) for part in parts), strict=True)])
+
+
+def _gradient(leaf: Tensor) -> Tensor:
+    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad

@@ -14,7 +14,7 @@ from clsp.data.order import BatchOrder
 from clsp.data.tokenizer import vocabulary_size
 from clsp.errors import ModelError
 from clsp.hashing import canonical_json
-from clsp.model import DualEncoder, ModelConfig, preset
+from clsp.model import DualEncoder, ModelConfig, freeze, preset
 from clsp.model.directory import load_weights, read_config, save_model
 from clsp.model.tokens import TextTokenizer, read_tokenizer
 from clsp.records import Example
@@ -48,8 +48,12 @@ def make_trainer(job: Job, world: World) -> Trainer:
     if job.initial:
         load_weights(model, Path(job.initial))
     model.to(world.device)
+    freeze(model, settings.freeze)
     optimiser, eden = make_optimiser(model, settings.optimiser)
-    return Trainer(model, optimiser, eden, Objective(job.stage, settings), world)
+    objective = Objective(job.stage, settings)
+    if world.leads:
+        objective.warn()
+    return Trainer(model, optimiser, eden, objective, world, job.train_settings.memory)
 
 
 def _model_config(job: Job) -> ModelConfig:

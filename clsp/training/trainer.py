@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clsp.config import OptimiserSettings
+from clsp.config import MemorySettings, OptimiserSettings
 from clsp.data.collate import Batch
 from clsp.errors import ModelError, TrainingError
-from clsp.hashing import digest_of
 from clsp.logs import get_logger
-from clsp.model import DualEncoder, parameter_groups
+from clsp.model import DualEncoder, frozen_modules, parameter_groups
 from clsp.optim import Eden, ScaledAdam
 from clsp.training.checkpoints import Checkpoint
-from clsp.training.objectives import Embedded, Objective
+from clsp.training.gradients import Gradients
+from clsp.training.objectives import Objective
 from clsp.training.rows import ProgressRow, progress_row
 from clsp.training.world import World
 
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 def make_optimiser(model: DualEncoder, settings: OptimiserSettings) -> tuple[ScaledAdam, Eden]:
     """ScaledAdam over the model's learning-rate groups, and Eden over it."""
-    groups = parameter_groups(model, settings.base_lr, settings.encoder_lr_scale)
+    groups = parameter_groups(model, settings.base_lr, settings.module_scales)
     optimiser = ScaledAdam(groups, lr=settings.base_lr, clipping_scale=settings.clipping_scale)
     warmup = {"warmup_batches": settings.warmup_batches, "warmup_start": settings.warmup_start}
     return optimiser, Eden(optimiser, settings.lr_batches, settings.lr_epochs, **warmup)
@@ -44,6 +44,7 @@ class Trainer:
     eden: Eden
     objective: Objective
     world: World
+    memory: MemorySettings = field(default_factory=MemorySettings)
     skipped: int = 0
     rows: list[ProgressRow] = field(default_factory=list)
 
@@ -53,12 +54,9 @@ class Trainer:
         Raises TrainingError, with the clips, when more steps than allowed were skipped.
         """
         step = parts[0].step
-        self.model.train()
-        self.optimiser.zero_grad(set_to_none=True)
-        embedded = Embedded.join([self._embedded(part) for part in parts])
-        loss = self.objective.loss(embedded, self.world.group)
-        torch.autograd.backward(loss)
-        mean_loss, grad_norm = self._averaged(loss.detach())
+        self._prepare()
+        gradients = Gradients(self.model, self.objective, self.world, self.memory)
+        mean_loss, grad_norm = self._averaged(gradients.of(parts))
         self.eden.step_epoch(epoch)
         self.eden.step_batch(step)
         if math.isfinite(mean_loss) and math.isfinite(grad_norm):
@@ -68,11 +66,12 @@ class Trainer:
             self._skip(parts)
         return self._row(parts[0], epoch, mean_loss, grad_norm)
 
-    def _embedded(self, part: Batch) -> Embedded:
-        """Dropout is drawn from the micro-batch's own seed, whichever process computes it."""
-        key = digest_of([self.objective.stage, self.objective.settings.seed, part.step, part.number])
-        torch.manual_seed(int(key[:15], 16))
-        return Embedded.of(self.model, part.to(self.world.device))
+    def _prepare(self) -> None:
+        """Frozen encoders stay as they are in use, also in what is random."""
+        self.model.train()
+        for module in frozen_modules(self.model, self.objective.settings.freeze):
+            module.eval()
+        self.optimiser.zero_grad(set_to_none=True)
 
     def _averaged(self, loss: Tensor) -> tuple[float, float]:
         """Mean loss, and norm of the mean gradient; gradients are left averaged."""

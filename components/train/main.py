@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 STAGES = ("stage1", "stage2")
 # They change how a run goes, not what comes out of it.
-OPERATIONAL = {"loader", "checkpoint", "timeout_seconds", "minutes"}
+OPERATIONAL = {"loader", "memory", "checkpoint", "timeout_seconds", "minutes"}
 
 
 @step_entry("train_stage1")

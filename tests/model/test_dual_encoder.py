@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from clsp.errors import ModelError
+from clsp.errors import ConfigError, ModelError
 from clsp.model import DualEncoder, parameter_groups
 from clsp.optim import ScaledAdam
 from tests.model.published_encoder import golden_config, golden_input, golden_model
@@ -112,13 +112,31 @@ def test_scale_starts_at_the_published_temperature_and_stays_bounded() -> None:
 
 
 def test_parameter_groups_split_towers_from_heads() -> None:
-    fast, slow = parameter_groups(NEUTRAL, 0.045, 1 / 45)
+    towers = dict.fromkeys(("encoder_embed", "encoder", "text_encoder"), 1 / 45)
+    fast, slow = parameter_groups(NEUTRAL, 0.045, towers)
     assert (slow["lr"], fast["lr"]) == pytest.approx((0.001, 0.045))
     assert any(parameter is NEUTRAL.logit_scale for parameter in fast["params"])
-    assert len(parameter_groups(NEUTRAL, 0.001)) == 1
+    assert len(parameter_groups(NEUTRAL, 0.001, {})) == 1
     trainable = sum(parameter.requires_grad for parameter in NEUTRAL.parameters())
     assert len(slow["params"]) + len(fast["params"]) == trainable
     ScaledAdam([slow, fast], lr=0.045)
+
+
+def test_learning_rate_scales_multiply_along_the_path() -> None:
+    scales = {"encoder": 0.5, "encoder.encoders.1": 0.5, "encoder.encoders.1.encoder.layers.0.norm.bias": 0.5}
+    rates = {
+        id(parameter): group["lr"] for group in parameter_groups(NEUTRAL, 0.08, scales) for parameter in group["params"]
+    }
+    named = dict(NEUTRAL.named_parameters())
+    expected = {
+        "encoder.encoders.0.layers.0.norm.bias": 0.04,
+        "encoder.encoders.1.downsample.bias": 0.02,
+        "encoder.encoders.1.encoder.layers.0.norm.bias": 0.01,
+        "encoder_embed.out.bias": 0.08,
+    }
+    assert {name: rates[id(named[name])] for name in expected} == pytest.approx(expected)
+    with pytest.raises(ConfigError, match=r"encoder\.encoders\.9"):
+        parameter_groups(NEUTRAL, 0.08, {"encoder.encoders.9": 2.0})
 
 
 def test_state_dict_has_the_published_names() -> None:

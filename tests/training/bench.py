@@ -13,15 +13,15 @@ from clsp.storage import ObjectStore, open_store
 from clsp.training.job import training_examples
 from clsp.training.world import World
 from tests.speech import save_tones
-from tests.training.nano import nano_trainer
+from tests.training.nano import nano_config, nano_trainer
 
 OPTIMISER = OptimiserSettings(base_lr=0.01, warmup_batches=2, lr_batches=100)
 
 
-def stage_settings(steps: int = 8, **changes: object) -> StageSettings:
+def stage_settings(steps: int = 8, micro_batches: int = 2, **changes: object) -> StageSettings:
     """A stage of a few steps on batches of eight clips."""
-    batch = BatchSettings(global_clips=8, buckets=2)
-    return StageSettings(steps=steps, batch=batch, optimiser=OPTIMISER, task_steps=8, **changes)
+    batch = BatchSettings(global_clips=8, buckets=2, micro_batches=micro_batches)
+    return StageSettings(steps=steps, batch=batch, task_steps=8, **({"optimiser": OPTIMISER} | changes))
 
 
 @dataclass
@@ -32,8 +32,9 @@ class Bench:
     folder: Path
     manifest: str
 
-    def trainer(self, stage="stage1", settings=None, world=None):
-        return nano_trainer(stage, settings or stage_settings(), vocabulary_size(self.folder), world or World())
+    def trainer(self, stage="stage1", settings=None, world=None, **config):
+        shape = nano_config(vocabulary_size(self.folder), **config)
+        return nano_trainer(stage, settings or stage_settings(), shape, world or World())
 
     def loader(self, trainer):
         examples = training_examples(self.store, self.manifest)

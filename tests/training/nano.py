@@ -3,7 +3,7 @@
 import torch
 
 from clsp.config import StageSettings
-from clsp.model import DualEncoder, ModelConfig, Regularisation
+from clsp.model import DualEncoder, ModelConfig, Regularisation, freeze
 from clsp.training.objectives import Objective
 from clsp.training.trainer import Trainer, make_optimiser
 from clsp.training.world import World
@@ -13,7 +13,7 @@ STILL = Regularisation(
 )  # fmt: skip
 
 
-def nano_config(vocabulary: int) -> ModelConfig:
+def nano_config(vocabulary: int, regularisation: Regularisation = STILL, text_dropout: float = 0.0) -> ModelConfig:
     """Two one-layer stacks of 16 channels and a one-layer RoBERTa of 16."""
     return ModelConfig(
         downsampling_factor=(1, 2),
@@ -26,7 +26,7 @@ def nano_config(vocabulary: int) -> ModelConfig:
         query_head_dim=(8,),
         embedding_dim=16,
         frontend_channels=(2, 2, 4),
-        regularisation=STILL,
+        regularisation=regularisation,
         text={
             "vocab_size": vocabulary,
             "hidden_size": 16,
@@ -35,16 +35,17 @@ def nano_config(vocabulary: int) -> ModelConfig:
             "intermediate_size": 32,
             "max_position_embeddings": 64,
             "type_vocab_size": 1,
-            "hidden_dropout_prob": 0.0,
-            "attention_probs_dropout_prob": 0.0,
+            "hidden_dropout_prob": text_dropout,
+            "attention_probs_dropout_prob": text_dropout,
             "initializer_range": 0.2,
         },
     )
 
 
-def nano_trainer(stage: str, settings: StageSettings, vocabulary: int, world: World) -> Trainer:
+def nano_trainer(stage: str, settings: StageSettings, config: ModelConfig, world: World) -> Trainer:
     """A fresh trainer, the same on every process."""
     torch.manual_seed(settings.seed)
-    model = DualEncoder(nano_config(vocabulary))
+    model = DualEncoder(config)
+    freeze(model, settings.freeze)
     optimiser, eden = make_optimiser(model, settings.optimiser)
     return Trainer(model, optimiser, eden, Objective(stage, settings), world)

@@ -25,9 +25,9 @@ def run(bench, stage="stage1", prefix="c", settings=RARE, **changes):
     return trainer
 
 
-@pytest.mark.parametrize("stage", ["stage1", "stage2"])
-def test_the_loss_falls_from_chance(bench, stage):
-    trainer = run(bench, stage, steps=40)
+@pytest.mark.parametrize(("stage", "precision"), [("stage1", "float32"), ("stage2", "float32"), ("stage2", "bfloat16")])
+def test_the_loss_falls_from_chance(bench, stage, precision):
+    trainer = run(bench, stage, steps=40, precision=precision)
     first, last = trainer.rows[0].loss, sum(row.loss for row in trainer.rows[-5:]) / 5
     assert first == pytest.approx(math.log(8), rel=0.35)
     assert last < first
@@ -106,6 +106,6 @@ def test_a_checkpoint_of_another_architecture_is_refused(bench, monkeypatch):
     checkpoints = Checkpoints(bench.store, "other")
     checkpoints.save(bench.trainer().checkpoint(3))
     wider = nano_config(400).model_copy(update={"embedding_dim": 32})
-    monkeypatch.setattr("tests.training.nano.nano_config", lambda _: wider)
+    monkeypatch.setattr("tests.training.bench.nano_config", lambda _: wider)
     with pytest.raises(ModelError, match="another architecture"):
         resume(bench.trainer(), checkpoints)
