@@ -18,6 +18,7 @@ from clsp.config.demo import DemoSettings
 from clsp.config.evaluation import EvaluationSettings, RegisterSettings
 from clsp.config.features import FeatureSettings
 from clsp.config.ingest import IngestSettings
+from clsp.config.plan import PlanSettings
 from clsp.config.quality import QualitySettings
 from clsp.config.serving import ServeSettings
 from clsp.config.training import (
@@ -45,6 +46,7 @@ __all__ = [
     "LoaderSettings",
     "MemorySettings",
     "OptimiserSettings",
+    "PlanSettings",
     "Pool",
     "QualitySettings",
     "RegisterSettings",
@@ -76,6 +78,7 @@ class Config(Section):
     serve: ServeSettings = ServeSettings()
     cluster: ClusterSettings = ClusterSettings()
     demo: DemoSettings = DemoSettings()
+    plan: PlanSettings = PlanSettings()
 
 
 def load_config(source: str = "published") -> Config:
