@@ -55,7 +55,8 @@ def test_a_taken_port_does_not_stop_the_step(port, monkeypatch, capsys):
     with Progress("ingest", 1) as progress:
         progress.advance()
     assert progress.done == 1
-    assert "metrics_not_served" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "metrics_not_served" in said.out + said.err
 
 
 @pytest.mark.parametrize("wrong", ["many", "-1", "99999"])

@@ -4,10 +4,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from pipelines.chart.documents import read_values
 from pipelines.chart.schema import values_schema
 from pipelines.chart.table import with_table
+from pipelines.dashboards.boards import BOARDS
+from pipelines.dashboards.rendering import render_board
 
 CHART = Path(__file__).parents[2] / "charts/clsp-platform"
 
@@ -17,9 +20,14 @@ def generated(chart: Path) -> dict[Path, str]:
     values = read_values(chart / "values.yaml")
     readme = chart / "README.md"
     return {
-        chart / "values.schema.json": json.dumps(values_schema(values), indent=1, ensure_ascii=False) + "\n",
+        chart / "values.schema.json": _json(values_schema(values)),
         readme: with_table(readme.read_text(), values),
+        **{chart / f"dashboards/{board.name}.json": _json(render_board(board)) for board in BOARDS},
     }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def main() -> int:

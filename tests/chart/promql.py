@@ -5,7 +5,8 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
-import serving.metrics  # noqa: F401  importing it registers what the server exports
+import clsp.metrics  # noqa: F401
+import serving.metrics  # noqa: F401  importing them registers what our code exports
 
 UPSTREAM = frozenset(
     line for line in (Path(__file__).parent / "upstream_metrics.txt").read_text().splitlines() if line[:1] != "#"

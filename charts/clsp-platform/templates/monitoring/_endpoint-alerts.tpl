@@ -9,6 +9,19 @@
 {{- end }}
 {{- end -}}
 
+{{/* What a GPU hour of each kind of work costs, for the board of the fleet. */}}
+{{- define "clsp.prices" -}}
+{{- range $work := list "annotate" "verify" "train" "serve" }}
+{{- with (index $.Values.pools (index $.Values.placement $work)).gpuHourPrice }}
+- record: clsp:gpu_hour_price
+  expr: vector({{ . }})
+  labels:
+    namespace: {{ $.Release.Namespace }}
+    work: {{ $work }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "clsp.endpointAlerts" -}}
 {{- $root := . -}}
 {{- $series := include "clsp.endpointSeries" . -}}
