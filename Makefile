@@ -10,11 +10,14 @@ READY := $(VENV)/.ready-$(TORCH)
 GPU_WHEELS := ^(torch|triton|nvidia-[a-z0-9-]*)==
 OUT ?= demo
 WORKERS ?= 2
+TESTS ?= tests
+NAME ?= dev
+NODES ?= 1
 DEMO ?=
 
 export PYTHONHASHSEED := 0
 
-.PHONY: help setup demo test test-fast check compile format lock chart clean
+.PHONY: help setup demo test test-fast test-cluster cluster-up cluster-down cluster-packages cluster-tools check compile format lock chart clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,10 +43,25 @@ demo: $(READY)  ## Run the whole flow on this machine's CPU, tiny (OUT=folder, D
 	@$(BIN)/clsp demo --out $(OUT) $(DEMO)
 
 test: $(READY)  ## Run every test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=15
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=15 -m "not cluster"
 
 test-fast: $(READY)  ## Run the tests that take less than ten seconds
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow and not cluster"
+
+test-cluster: $(READY) cluster-tools  ## Run the tests on a real Kubernetes (CLSP_TEST_KUBECONTEXT=name: on yours)
+	@$(BIN)/python -m pytest --durations=15 --timeout 900 -m cluster $(TESTS)
+
+cluster-up: $(READY) cluster-tools  ## Boot a cluster with the operators and leave it running (NAME=dev NODES=1)
+	@$(BIN)/python -m tests.cluster up --name $(NAME) --nodes $(NODES)
+
+cluster-down: $(READY)  ## End the clusters of cluster-up and remove what crashed ones left
+	@$(BIN)/python -m tests.cluster down
+
+cluster-packages:  ## Install the Debian packages that a node needs, where they are missing
+	@PYTHONPATH=. $(PYTHON) -m tests.cluster.harness.packages
+
+cluster-tools: $(READY) $(if $(CLSP_TEST_KUBECONTEXT),,cluster-packages)  ## Build the cluster's programs, where they are missing
+	@$(if $(CLSP_TEST_KUBECONTEXT),true,$(BIN)/python -m tests.cluster.tools > /dev/null)
 
 check: $(READY)  ## Format, lint, types, layers, and whether the compiled flows are up to date
 	@$(BIN)/ruff format --check --quiet .

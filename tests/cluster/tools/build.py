@@ -23,8 +23,8 @@ def cache_root() -> Path:
     return Path(os.environ.get("CLSP_CLUSTER_CACHE") or Path.home() / ".cache" / "clsp-platform")
 
 
-def go(module_set: ModuleSet, *arguments: str) -> str:
-    """Run Go in a set's folder; its own words go to standard error, so that a failed build explains itself.
+def go(module_set: ModuleSet, *arguments: str, folder: Path | None = None) -> str:
+    """Run Go in a set's folder, or in a copy of it; its own words go to standard error, where they explain a failure.
 
     Raises:
         FileNotFoundError: Go is not installed.
@@ -33,9 +33,8 @@ def go(module_set: ModuleSet, *arguments: str) -> str:
     if not shutil.which("go"):
         raise FileNotFoundError("the test cluster is built from Go modules: install Go >= 1.24 and put it on PATH")
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-buildvcs=false"}
-    run = subprocess.run(
-        ["go", *arguments], cwd=module_set.folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
+    where = folder or module_set.folder
+    run = subprocess.run(["go", *arguments], cwd=where, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return run.stdout.strip()
 
 
@@ -71,14 +70,14 @@ def build(module_set: ModuleSet) -> Path:
 
 def fill(folder: Path, module_set: ModuleSet) -> None:
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in module_set.stamps.items())])
-    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    try:
+    with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as work:
+        source = Path(shutil.copytree(module_set.folder, Path(work) / "source"))  # a checkout may change meanwhile
+        target = Path(work) / "programs"
+        target.mkdir()
         for program, package in module_set.programs.items():
-            go(module_set, "build", "-trimpath", "-ldflags", flags, "-o", str(partial / program), package)
-        partial.chmod(0o755)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            options = ("-trimpath", "-ldflags", flags, "-o", str(target / program))
+            go(module_set, "build", *options, package, folder=source)
+        target.rename(folder)
 
 
 def binary(program: str) -> Path:

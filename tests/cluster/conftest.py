@@ -1,0 +1,75 @@
+"""A real cluster for tests: `@pytest.mark.cluster`, the fixtures `cluster` and `namespace`, and `make test-cluster`.
+
+    @pytest.mark.cluster
+    def test_something(cluster, namespace):
+        kubectl = cluster.kubectl.within(namespace)
+        kubectl.apply([{...}, {...}])                       # server-side apply of dicts
+        kubectl.wait("condition=Complete", "job/mine")      # kubectl wait, never sleep
+        assert kubectl("logs", "job/mine") == "done"
+
+`cluster` (one a session) has `.kubectl`, `.kubeconfig`, `.import_image(archive)`, `.busybox` (an image with a shell),
+`.store` (S3: `.endpoint` for pods, `.host_endpoint` and `.client()` for the test, `.access_key`, `.secret_key`,
+`.bucket`), `.host` (this machine's address as pods reach it) and `.reach(namespace, service, port)` (a URL for the
+test). training-operator, KServe (Standard mode), metrics-server and MinIO are installed. `namespace` is fresh for each
+test, enforces pod security "restricted" (`@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)` for
+another level) and is deleted afterwards. `second_node` adds a node for one test.
+
+Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (kind, k3d, a real cluster; its operators
+are yours, images get in by CLSP_TEST_IMPORT); CLSP_TEST_CLUSTER names one that `make cluster-up` left running, which
+saves a minute a run; otherwise one is booted for the session and removed.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.harness.access import Access
+from tests.cluster.harness.cluster import Cluster
+from tests.cluster.harness.images import base_images
+from tests.cluster.harness.loading import load_images
+from tests.cluster.harness.node import Node
+from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, of_the_user
+
+OWNED = pytest.StashKey[Cluster]()
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Access]:
+    """The session's cluster."""
+    if context := os.environ.get(CONTEXT):
+        with of_the_user(context) as access:
+            yield access
+    elif name := os.environ.get(CLUSTER):
+        yield kept(name)
+    else:
+        with booted() as (access, owned):
+            request.config.stash[OWNED] = owned
+            yield access
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, cluster: Access) -> Iterator[str]:
+    """A fresh namespace that enforces a pod security level; deleted when the test is over."""
+    level = getattr(request, "param", "restricted")
+    name = f"t-{secrets.token_hex(4)}"
+    labels = {"pod-security.kubernetes.io/enforce": level, "clsp-test": "true"}
+    cluster.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def second_node(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Node]:
+    """A second node with the base images, for one test; only where the session booted its cluster."""
+    owned = request.config.stash.get(OWNED, None)
+    if owned is None:
+        pytest.skip("nodes can be added to a cluster that the session booted only")
+    node = owned.add_node()
+    try:
+        owned.wait_ready()
+        load_images([node], base_images(), owned.record.folder)
+        yield node
+    finally:
+        owned.remove_node(node)

@@ -1,0 +1,70 @@
+"""kubectl as a function: against a booted cluster or a context of the user's."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Manifest = Mapping[str, Any]
+
+
+class KubectlError(RuntimeError):
+    """kubectl said no; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """Runs kubectl with a kubeconfig, a context and a namespace.
+
+    Attributes:
+        program: path of kubectl.
+        kubeconfig: file; None takes kubectl's own default.
+        context: name in it; empty takes the current one.
+        namespace: for every call; empty takes the context's.
+    """
+
+    program: Path
+    kubeconfig: Path | None
+    context: str = ""
+    namespace: str = ""
+
+    def within(self, namespace: str) -> "Kubectl":
+        """The same in another namespace."""
+        return Kubectl(self.program, self.kubeconfig, self.context, namespace)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line, for those who start it themselves (port-forward, logs -f)."""
+        options = {"--kubeconfig": self.kubeconfig, "--context": self.context, "--namespace": self.namespace}
+        return [str(self.program), *(f"{name}={value}" for name, value in options.items() if value), *arguments]
+
+    def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 300) -> str:
+        """What kubectl prints.
+
+        Raises:
+            KubectlError: it failed.
+        """
+        done = subprocess.run(
+            self.command(*arguments), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        if done.returncode:
+            raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """`kubectl get … -o json`, read."""
+        found: dict[str, Any] = json.loads(self("get", *arguments, "-o", "json"))
+        return found
+
+    def apply(self, manifests: Iterable[Manifest]) -> str:
+        """Server-side apply of objects; field conflicts are ours."""
+        documents = yaml.safe_dump_all(manifests)
+        return self("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=documents)
+
+    def wait(self, condition: str, *what: str, timeout: float = 240) -> str:
+        """`kubectl wait --for=…` until it holds; objects that are not there yet are waited for too."""
+        options = (f"--for={condition}", f"--timeout={timeout:.0f}s")
+        return self("wait", *options, *what, timeout=timeout + 30)

@@ -1,0 +1,1 @@
+"""What a platform team runs on a cluster, installed from upstream's own manifests inside the Go modules."""

@@ -1,0 +1,58 @@
+"""The Kubeflow training-operator (PyTorchJob and its kin), as upstream's standalone overlay has it."""
+
+import yaml
+
+from tests.cluster.harness.images import BUSYBOX_IMAGE, Image, single
+from tests.cluster.harness.kubectl import Kubectl
+from tests.cluster.harness.operators.manifests import Object, deployments_changed, install, kustomized, quick
+from tests.cluster.tools.build import sources
+
+NAMESPACE = "kubeflow"
+IMAGE = "ghcr.io/kubeflow/training-v1/training-operator:v1-93c5489"
+TEMPLATE = "pytorch-init-container"
+
+# The operator's own template has no security context, so that pods with it are refused where "restricted" is enforced.
+INIT_CONTAINER = f"""\
+- name: init-pytorch
+  image: {BUSYBOX_IMAGE}
+  imagePullPolicy: IfNotPresent
+  resources: {{limits: {{cpu: 100m, memory: 20Mi}}, requests: {{cpu: 10m, memory: 10Mi}}}}
+  securityContext:
+    allowPrivilegeEscalation: false
+    runAsNonRoot: true
+    runAsUser: 65532
+    capabilities: {{drop: [ALL]}}
+    seccompProfile: {{type: RuntimeDefault}}
+  command:
+    - sh
+    - -c
+    - for i in $(seq {{{{.MaxTries}}}}); do nslookup {{{{.MasterAddr}}}} && exit 0; sleep 1; done; exit 1
+"""
+
+
+def image() -> Image:
+    return single("training-operator", "/manager", IMAGE)
+
+
+def with_template(pod: Object) -> None:
+    """Mount the init container's template where the operator looks for it."""
+    quick(pod)
+    pod["volumes"].append({"name": "template", "configMap": {"name": TEMPLATE}})
+    pod["containers"][0]["volumeMounts"].append({"name": "template", "mountPath": "/etc/config", "readOnly": True})
+
+
+def apply(kubectl: Kubectl) -> None:
+    """Install it; it makes its own webhook certificate."""
+    upstream = kustomized(kubectl, sources("training-operator") / "manifests" / "overlays" / "standalone")
+    template: Object = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": TEMPLATE, "namespace": NAMESPACE},
+        "data": {"initContainer.yaml": yaml.safe_dump(yaml.safe_load(INIT_CONTAINER))},
+    }
+    install(kubectl, [template, *deployments_changed(upstream, with_template)])
+
+
+def wait(kubectl: Kubectl) -> None:
+    """Until it is there, its webhook's certificate in place."""
+    kubectl.within(NAMESPACE).wait("condition=Available", "deployment/training-operator")
