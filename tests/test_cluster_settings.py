@@ -4,12 +4,10 @@ import pytest
 
 from clsp.config import ClusterSettings, parse_settings
 from clsp.errors import ConfigError
-from components.cluster import run_here
 
 
 def test_work_runs_in_the_step_itself_unless_a_cluster_is_asked_for():
     assert not parse_settings(ClusterSettings, "{}").enabled
-    run_here("annotate", "{}")
 
 
 def test_gpu_work_goes_to_a100_nodes_by_default():

@@ -99,6 +99,17 @@ class TrainingWork(WorkSettings):
         return self
 
 
+class ServingWork(WorkSettings):
+    """Both endpoints of a version; the work ends when they answer, and is rolled back when they do not in time."""
+
+    pool: str = Field("cpu", description="Which pool; a key of cluster.pools")
+    timeout_seconds: int = Field(1800, ge=1, description="Both endpoints must answer within this time")
+    replicas: int = Field(1, ge=1, description="Fewest replicas of an endpoint")
+    max_replicas: int = Field(1, ge=1, description="Most replicas of an endpoint; more than the fewest makes an HPA")
+    answer_seconds: float = Field(60.0, gt=0, description="An endpoint that is ready must answer within this time")
+    start_seconds: int = Field(600, ge=1, description="A replica must have loaded its model within this time")
+
+
 class ClusterImages(Section):
     """Images of the pods that steps start; empty takes the image of the same release."""
 
@@ -134,7 +145,7 @@ class ClusterSettings(Section):
     annotate: AnnotationWork = AnnotationWork(engine_arguments=CAPTIONER_ARGUMENTS)
     verify: AnnotationWork = AnnotationWork(engine_arguments=VERIFIER_ARGUMENTS)
     train: TrainingWork = TrainingWork()
-    serve: WorkSettings = WorkSettings(pool="cpu", timeout_seconds=1800)
+    serve: ServingWork = ServingWork()
 
     @model_validator(mode="after")
     def _pools_exist(self) -> Self:

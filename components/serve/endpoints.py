@@ -1,0 +1,104 @@
+"""The InferenceServices of a version, one a tower from one image, as plain objects (KServe, Standard mode)."""
+
+from dataclasses import dataclass
+
+from clsp.config import ServeSettings
+from clsp.config.cluster import ClusterSettings, ServingWork
+from components.kubernetes.objects import DEPLOYMENT, Kind, Object, Ref, labels_of, new_object
+from components.kubernetes.pods import container, image_of, pod_spec
+
+INFERENCE_SERVICE = Kind("serving.kserve.io/v1beta1", "InferenceService")
+TOWERS = ("speech", "text")
+VERSION = "clsp/version"
+HTTP_PORT, GRPC_PORT = 8080, 8081
+_PROBE_SECONDS = 5
+_CONTAINER = "kserve-container"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The endpoint of one tower; ``uri`` names the version that it serves, ``sha256`` the bytes of it."""
+
+    tower: str
+    uri: str
+    sha256: str
+    settings: ServeSettings
+    cluster: ClusterSettings
+
+    @property
+    def name(self) -> str:
+        """Name of the InferenceService, the same for every version."""
+        return f"{self.cluster.release}-{self.tower}"
+
+    @property
+    def ref(self) -> Ref:
+        """The InferenceService."""
+        return Ref(INFERENCE_SERVICE, self.name)
+
+    @property
+    def deployment(self) -> Ref:
+        """What KServe makes of it."""
+        return Ref(DEPLOYMENT, f"{self.name}-predictor")
+
+    @property
+    def work(self) -> ServingWork:
+        """How endpoints run on this cluster."""
+        return self.cluster.serve
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels of the InferenceService and its pods."""
+        return labels_of(self.tower, self.cluster.release)
+
+
+def inference_service(endpoint: Endpoint) -> Object:
+    """The InferenceService; a new version's pods take over once they are ready, and not before."""
+    work, marks = endpoint.work, {VERSION: endpoint.sha256}
+    predictor = {
+        "minReplicas": work.replicas,
+        "maxReplicas": max(work.replicas, work.max_replicas),
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "labels": endpoint.labels,
+        "annotations": marks,
+        **pod_spec(
+            {_CONTAINER: work.size},
+            [_server(endpoint)],
+            pool=endpoint.cluster.pools[work.pool],
+            cluster=endpoint.cluster,
+            terminationGracePeriodSeconds=endpoint.settings.grace_seconds + 15,
+        ),
+    }
+    item = new_object(INFERENCE_SERVICE, endpoint.name, endpoint.labels, spec={"predictor": predictor})
+    scaler = "hpa" if work.max_replicas > work.replicas else "none"
+    annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": scaler, **marks}
+    return {**item, "metadata": {**item["metadata"], "annotations": annotations}}
+
+
+def _server(endpoint: Endpoint) -> Object:
+    """The server fetches its model itself, with the store's credentials, and verifies it by hash."""
+    work = endpoint.work
+    changes = {
+        "host": "0.0.0.0",  # noqa: S104 - a pod is reached from outside itself
+        "port": HTTP_PORT,
+        "grpc_port": GRPC_PORT,
+        "name": endpoint.settings.name or f"clsp-{endpoint.tower}",
+    }
+    settings = endpoint.settings.model_copy(update=changes)
+    ready = {"httpGet": {"path": "/v2/health/ready", "port": HTTP_PORT}, "periodSeconds": _PROBE_SECONDS}
+    live = {"httpGet": {"path": "/v2/health/live", "port": HTTP_PORT}, "periodSeconds": 10, "failureThreshold": 6}
+    return container(
+        _CONTAINER,
+        image_of(endpoint.cluster.images, "embedder"),
+        ["python3", "-m", "serving", endpoint.uri, "--settings", settings.model_dump_json()],
+        work.size,
+        pool=endpoint.cluster.pools[work.pool],
+        cluster=endpoint.cluster,
+        secrets=(endpoint.cluster.store_secret,),
+        ports=[
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+        ],
+        startupProbe={**ready, "failureThreshold": max(1, work.start_seconds // _PROBE_SECONDS)},
+        readinessProbe={**ready, "failureThreshold": 2},
+        livenessProbe={**live, "timeoutSeconds": 5},
+    )
