@@ -23,8 +23,9 @@ class EmbeddingClient:
     Every method raises ``EndpointError`` with the server's own message and hint.
     """
 
-    def __init__(self, url: str, *, model: str = "", timeout: float = 60.0) -> None:
-        self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout, trust_env=False)
+    def __init__(self, url: str, *, model: str = "", timeout: float = 60.0, api_key: str = "") -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout, trust_env=False, headers=headers)
         self._model = model
 
     def __enter__(self) -> Self:

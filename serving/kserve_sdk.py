@@ -11,7 +11,7 @@ import warnings
 _OURS = sys.argv
 sys.argv = sys.argv[:1]
 try:
-    from grpc import StatusCode, aio  # type: ignore[import-untyped]
+    from grpc import StatusCode, aio, unary_unary_rpc_method_handler  # type: ignore[import-untyped]
     from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
     from kserve.errors import (
         InferenceError,
@@ -37,6 +37,7 @@ __all__ = [
     "ModelRepositoryExtension", "ModelServer", "RESTServer", "ServerNotLive", "ServerNotReady", "StatusCode",
     "UnsupportedProtocol",
     "add_GRPCInferenceServiceServicer_to_server", "aio", "app", "quiet_logs",
+    "unary_unary_rpc_method_handler",
 ]  # fmt: skip
 
 

@@ -18,7 +18,9 @@ from clsp.config.serving import ServeSettings
 from clsp.errors import ConfigError
 from clsp.logs import get_logger
 from serving.answers import StatusInterceptor, add_error_answers
+from serving.authentication import Authentication, CallAuthentication
 from serving.body_limit import BodyLimit
+from serving.keys import ApiKeys
 from serving.kserve_sdk import (
     InferenceServicer,
     ModelRepositoryExtension,
@@ -48,6 +50,7 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
             grace_period=settings.grace_seconds,
         )
         self._service = service
+        self._keys = ApiKeys(settings.api_keys_file)
         self.model_repository_extension = _FixedRepository(model_registry=self.registered_models)
         self.register_model(EmbedderModel(service))
 
@@ -76,6 +79,8 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         rest.create_application()
         add_error_answers(app)
         app.add_middleware(BodyLimit, max_bytes=self._service.settings.max_body_bytes)
+        if self._keys.required:  # outermost, so that a stranger's body is not read
+            app.add_middleware(Authentication, keys=self._keys)
         fastapi: FastAPI = app
         return fastapi
 
@@ -84,7 +89,8 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         if not settings.grpc:
             return None, 0
         limits = [("grpc.max_receive_message_length", settings.max_body_bytes), ("grpc.so_reuseport", 0)]
-        server = aio.server(interceptors=[StatusInterceptor()], options=limits)
+        guards = [CallAuthentication(self._keys)] if self._keys.required else []
+        server = aio.server(interceptors=[*guards, StatusInterceptor()], options=limits)
         servicer = InferenceServicer(self.dataplane, self.model_repository_extension)
         add_GRPCInferenceServiceServicer_to_server(servicer, server)
         port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")

@@ -15,6 +15,7 @@ class ServeSettings(Section):
     grpc: bool = Field(True, description="Whether the gRPC form of KServe V2 is served too")
     grpc_port: int = Field(0, ge=0, le=65535, description="Port of gRPC; 0 takes a free one")
     name: str = Field("", description="Name of the model in requests; empty takes that of the version")
+    api_keys_file: str = Field("", description="File of allowed API keys, a line NAME SHA256 each; empty lets all in")
     device: str = Field("cpu", description="Torch device of the weights")
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     threads: int = Field(0, ge=0, description="CPU threads of a forward; 0 leaves it to torch")
