@@ -14,10 +14,14 @@ TESTS ?= tests
 NAME ?= dev
 NODES ?= 1
 DEMO ?=
+ROLES ?=
+BASE ?=
+REGISTRY ?= docker.io
+IMAGES ?=
 
 export PYTHONHASHSEED := 0
 
-.PHONY: help setup demo test test-fast test-cluster cluster-up cluster-down cluster-packages cluster-tools check compile format lock chart clean
+.PHONY: help setup demo test test-fast test-cluster cluster-up cluster-down cluster-packages cluster-tools check compile format lock image-locks images chart clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +83,12 @@ format: $(READY)  ## Format and mend what a tool can
 
 lock: $(READY)  ## Resolve requirements.in again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --upgrade requirements.in -o requirements.lock
+
+image-locks: $(READY)  ## Write the part of requirements.lock that each image needs
+	@$(BIN)/python -m pipelines.images lock
+
+images: $(READY)  ## Build the images with docker, podman or buildah (ROLES="step trainer", BASE=image|debootstrap, TORCH=cpu, REGISTRY=host/team)
+	@$(BIN)/python -m pipelines.images build $(ROLES) --base "$(BASE)" --torch $(TORCH) --registry $(REGISTRY) $(IMAGES)
 
 chart: $(READY)  ## Write what is generated for the Helm chart
 	@$(BIN)/python -m pipelines.chart

@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from components.images import STEP_IMAGE
+from components.images import TRAINER_IMAGE
 
 
-@dsl.component(base_image=STEP_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=TRAINER_IMAGE, install_kfp_package=False)
 def register(store: str, run_id: str, settings: str, examples: str, stage2: str, evaluation: str) -> str:
     """An immutable model version, and an alias that moves by compare-and-swap."""
     from components.register.main import run
