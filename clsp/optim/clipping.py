@@ -23,9 +23,8 @@ class GradientClipper:
     scale: float
     period: int
 
-    def factor(self, state: dict[str, Any], squared_norms: list[Tensor]) -> Tensor:
-        """Factor in [0, 1] for the gradients of this step; `state` keeps the ring of norms and the threshold."""
-        norm = torch.stack(squared_norms).sum().sqrt()
+    def factor(self, state: dict[str, Any], norm: Tensor) -> Tensor:
+        """Factor in [0, 1] for gradients of this norm; `state` keeps the ring of norms and the threshold."""
         if "clip_norms" not in state:
             state["clip_step"] = 0
             state["clip_norms"] = norm.new_zeros(self.period)

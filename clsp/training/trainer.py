@@ -108,24 +108,26 @@ class Trainer:
         """Everything that ``restore`` needs to go on after ``step`` steps."""
         tensors = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
         numbers: dict[str, dict[str, Any]] = {}
+        names = self._optimised()
         for index, state in self.optimiser.state_dict()["state"].items():
             for key, value in state.items():
                 if isinstance(value, Tensor):
-                    tensors[f"optimiser/{index}/{key}"] = value
+                    tensors[f"optimiser/{names[index]}/{key}"] = value
                 else:
-                    numbers.setdefault(str(index), {})[key] = value
+                    numbers.setdefault(names[index], {})[key] = value
         rows = [asdict(row) for row in self.rows]
         return Checkpoint(step, tensors, {"optimiser": numbers, "skipped": self.skipped, "rows": rows})
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take over a checkpoint; ModelError when it is of another architecture."""
         weights = _under("model/", checkpoint.tensors)
-        state: dict[int, dict[str, Any]] = {
-            int(index): dict(numbers) for index, numbers in checkpoint.facts["optimiser"].items()
+        by_name: dict[str, dict[str, Any]] = {
+            name: dict(numbers) for name, numbers in checkpoint.facts["optimiser"].items()
         }
-        for name, tensor in _under("optimiser/", checkpoint.tensors).items():
-            index, _, key = name.partition("/")
-            state.setdefault(int(index), {})[key] = tensor
+        for path, tensor in _under("optimiser/", checkpoint.tensors).items():
+            name, _, key = path.rpartition("/")
+            by_name.setdefault(name, {})[key] = tensor
+        state = {index: by_name[name] for index, name in enumerate(self._optimised()) if name in by_name}
         try:
             self.model.load_state_dict(weights)
             groups = self.optimiser.state_dict()["param_groups"]
@@ -134,6 +136,11 @@ class Trainer:
             raise ModelError("the checkpoint is of another architecture", hint="change the settings back") from error
         self.skipped = checkpoint.facts["skipped"]
         self.rows = [progress_row(row) for row in checkpoint.facts["rows"]]
+
+    def _optimised(self) -> list[str]:
+        """Names of the optimiser's tensors in its order, which depends on their learning rates."""
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        return [names[id(tensor)] for group in self.optimiser.param_groups for tensor in group["params"]]
 
 
 def _under(prefix: str, tensors: Any) -> dict[str, Tensor]:

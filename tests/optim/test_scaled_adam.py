@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clsp.optim import ScaledAdam
+from tests.eager.optimiser import PerTensorScaledAdam
 
 UNCLIPPED = {
     0: ([-0.22, -0.1207803, -0.0207803], 1.499550, [0.498512, -0.251488, 0.126488]),
@@ -151,3 +152,63 @@ def test_sparse_gradients_are_refused() -> None:
     embedding(torch.tensor([1])).sum().backward()
     with pytest.raises(ValueError, match="sparse"):
         ScaledAdam(embedding.parameters()).step()
+
+
+SHAPES = [(40, 30), (7,), (), (40, 30), (1,), (7,), (40, 30), (3, 2, 5)]
+
+
+def random_params() -> list[nn.Parameter]:
+    generator = torch.Generator().manual_seed(1)
+    return [nn.Parameter(0.3 * torch.randn(shape, generator=generator)) for shape in SHAPES]
+
+
+@pytest.mark.parametrize("block", [100, 2**16])
+def test_blocks_and_stacks_compute_what_tensors_alone_do(monkeypatch, block: int) -> None:
+    """Also over the first clipping threshold, and where a tensor fills many blocks."""
+    monkeypatch.setattr("clsp.optim.stacks.CPU_BLOCK", block)
+    params, alone = random_params(), random_params()
+    optimizer, reference = ScaledAdam(params, lr=0.02, clipping_scale=0.9), PerTensorScaledAdam(alone, 0.02, 0.9)
+    for step in range(110):
+        for one, other in zip(params, alone, strict=True):
+            one.grad = other.grad = torch.sin(other.detach() * 7 + step)
+        optimizer.step()
+        reference.step()
+    assert optimizer.clip_factors()[0] < 1
+    for one, other in zip(params, alone, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_state_does_not_depend_on_how_tensors_are_grouped() -> None:
+    """Saved from one group of stacks, taken over where every tensor is in another group with other neighbours."""
+    params = golden_params()
+    optimizer = ScaledAdam(params, lr=0.045)
+    train(optimizer, params, range(6))
+    saved = copy.deepcopy(optimizer.state_dict())
+    assert {key: value.shape for key, value in saved["state"][0].items() if key != "step"} == {
+        "delta": (2, 3), "exp_avg_sq": (2, 3), "param_rms": (), "scale_exp_avg_sq": (), "scale_grads": (4,),
+    }  # fmt: skip
+    resumed_params = [nn.Parameter(param.detach().clone()) for param in params]
+    twin = nn.Parameter(torch.ones(2, 3))
+    resumed = ScaledAdam([{"params": [resumed_params[0]]}, {"params": [*resumed_params[1:], twin]}], lr=0.045)
+    groups = resumed.state_dict()["param_groups"]
+    resumed.load_state_dict({"state": saved["state"], "param_groups": groups})
+    train(optimizer, params, range(6, 12))
+    train(resumed, resumed_params, range(6, 12))
+    for one, other in zip(params, resumed_params, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-7)
+
+
+def test_a_step_makes_few_calls_however_many_tensors(monkeypatch) -> None:
+    """Forty layers of one shape cost what ten cost, in operations that torch is asked for."""
+
+    def calls(layers: int) -> int:
+        params = [nn.Parameter(torch.ones(64)) for _ in range(layers)]
+        optimizer = ScaledAdam(params, clipping_scale=2.0)
+        for param in params:
+            param.grad = torch.ones(64)
+        optimizer.step()
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            optimizer.step()
+        return sum(event.name.startswith("aten::") and event.cpu_parent is None for event in profile.events())
+
+    assert calls(40) - calls(10) <= 3 * 30  # only the views of stacked results grow
