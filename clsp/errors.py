@@ -69,6 +69,12 @@ class ClusterError(ClspError):
     exit_code = 9
 
 
+class KfpError(ClspError):
+    """The API of Kubeflow Pipelines refused a request, did not answer, or a run there failed."""
+
+    exit_code = 10
+
+
 def to_document(error: ClspError) -> dict[str, str]:
     """An error as JSON can carry it from one process to another."""
     return {"kind": type(error).__name__, "message": str(error.args[0]), "hint": error.hint}

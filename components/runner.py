@@ -8,12 +8,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 import orjson
 
-from clsp.errors import ClspError
+from clsp.errors import ClspError, StorageError
 from clsp.hashing import canonical_json
 from clsp.logs import configure_logs, get_logger
 from clsp.processes import die_with_ancestor, peak_rss_bytes
@@ -41,6 +42,18 @@ class StepReport:
     max_rss_bytes: int
     reused: bool
     manifest: str
+    ended_at: str = ""  # UTC, ISO 8601; empty in reports of earlier releases
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """Why a step of a run failed the last time it was tried: its own words, for whoever follows from elsewhere."""
+
+    step: str
+    message: str
+    hint: str
+    exit_code: int
+    ended_at: str
 
 
 Body = Callable[[ObjectStore, Ledger], Outcome]
@@ -59,7 +72,7 @@ def step_entry(step: str) -> Callable[[Entry], Entry]:
             try:
                 return entry(*args, **kwargs)
             except Exception as error:
-                _report_failure(step, error)
+                _report_failure(step, error, kwargs.get("store", ""), kwargs.get("run_id", ""))
                 raise
 
         return cast("Entry", run)
@@ -85,15 +98,28 @@ def _run_name(run_id: str) -> str:
     return run_id or os.environ.get(RUN_ID_VARIABLE) or "unnamed"
 
 
-def _report_failure(step: str, error: Exception) -> None:
-    message = Exception.__str__(error) if isinstance(error, ClspError) else f"{type(error).__name__}: {error}"
-    log.error(
-        "step_failed",
+def _report_failure(step: str, error: Exception, store_uri: str, run_id: str) -> None:
+    failure = StepFailure(
         step=step,
-        message=message,
+        message=Exception.__str__(error) if isinstance(error, ClspError) else f"{type(error).__name__}: {error}",
         hint=getattr(error, "hint", ""),
         exit_code=error.exit_code if isinstance(error, ClspError) else 70,
+        ended_at=_now(),
     )
+    log.error("step_failed", **asdict(failure))
+    if store_uri and not isinstance(error, StorageError):
+        try:
+            open_store(store_uri).put_blob(f"{_failures(run_id)}{step}.json", canonical_json(asdict(failure)))
+        except ClspError as second:
+            log.warning("failure_not_recorded", step=step, reason=Exception.__str__(second))
+
+
+def _failures(run_id: str) -> str:
+    return f"failures/{_run_name(run_id)}/"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _report(step: str, result: StepResult, seconds: float) -> StepReport:
@@ -109,6 +135,7 @@ def _report(step: str, result: StepResult, seconds: float) -> StepReport:
         max_rss_bytes=peak_rss_bytes(),
         reused=result.reused,
         manifest=result.name,
+        ended_at=_now(),
     )
 
 
@@ -117,6 +144,19 @@ def read_reports(store: ObjectStore, run_id: str) -> dict[str, StepReport]:
     keys = list(store.list(f"runs/{run_id}/"))
     reports = [StepReport(**orjson.loads(store.get(key))) for key in keys]
     return {report.name: report for report in reports}
+
+
+def read_failures(store: ObjectStore, run_id: str) -> dict[str, StepFailure]:
+    """The steps of a run that failed when they were last tried, by step."""
+    reports = read_reports(store, run_id)
+    failures = [StepFailure(**orjson.loads(store.get(key))) for key in store.list(f"failures/{run_id}/")]
+    return {failure.step: failure for failure in failures if failure.step not in reports}
+
+
+def read_runs(store: ObjectStore) -> dict[str, dict[str, StepReport]]:
+    """The reports of every run, by run and step."""
+    names = sorted({key.split("/")[1] for folder in ("runs/", "failures/") for key in store.list(folder)})
+    return {name: read_reports(store, name) for name in names}
 
 
 def read_work(store: ObjectStore, report: StepReport) -> StepReport:

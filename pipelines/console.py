@@ -25,6 +25,8 @@ class Console:
                 self._transient(f"  … {event['step']:<{_WIDTH}} {_progress_text(event)}")
             case "step_done":
                 self.line(f"  ✓ {event['name']:<{_WIDTH}} {_done_text(event)}")
+            case "step_state":
+                self.line(f"  · {event['step']:<{_WIDTH}} {event['state']}")
             case "step_failed":
                 self.line(f"  ✗ {event['step']:<{_WIDTH}} {event['message']}")
 

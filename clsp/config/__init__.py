@@ -18,6 +18,7 @@ from clsp.config.demo import DemoSettings
 from clsp.config.evaluation import EvaluationSettings, RegisterSettings
 from clsp.config.features import FeatureSettings
 from clsp.config.ingest import IngestSettings
+from clsp.config.kfp import KfpSettings
 from clsp.config.plan import PlanSettings
 from clsp.config.quality import QualitySettings
 from clsp.config.serving import ServeSettings
@@ -43,6 +44,7 @@ __all__ = [
     "EvaluationSettings",
     "FeatureSettings",
     "IngestSettings",
+    "KfpSettings",
     "LoaderSettings",
     "MemorySettings",
     "OptimiserSettings",
@@ -77,6 +79,7 @@ class Config(Section):
     register_model: RegisterSettings = RegisterSettings()
     serve: ServeSettings = ServeSettings()
     cluster: ClusterSettings = ClusterSettings()
+    kfp: KfpSettings = KfpSettings()
     demo: DemoSettings = DemoSettings()
     plan: PlanSettings = PlanSettings()
 
