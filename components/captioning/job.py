@@ -6,7 +6,15 @@ from typing import Any
 from clsp.config.cluster import AnnotationWork, ClusterSettings, Pool
 from components.captioning.work import Work
 from components.kubernetes.objects import JOB, Object, labels_of, new_object
-from components.kubernetes.pods import SCRATCH, container, image_of, pod_spec, queue_labels
+from components.kubernetes.pods import (
+    METRICS_ENVIRONMENT,
+    METRICS_PORTS,
+    SCRATCH,
+    container,
+    image_of,
+    pod_spec,
+    queue_labels,
+)
 
 ENGINE_PORT = 8000
 CLIENT, ENGINE = "client", "engine"
@@ -104,7 +112,9 @@ def _client(job: CaptionJob) -> Object:
         job.settings.size,
         pool=job.pool,
         cluster=job.cluster,
+        environment=METRICS_ENVIRONMENT,
         secrets=(job.cluster.store_secret, job.cluster.captioner_secret),
+        ports=list(METRICS_PORTS),
     )  # fmt: skip
 
 

@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clsp.config.cluster import ClusterImages, ClusterSettings, PodSize, Pool
+from clsp.metrics import PORT_VARIABLE
 from components.kubernetes.objects import Object
 
 SCRATCH = "/tmp"  # noqa: S108 - the one writable folder of a pod with a read-only root
 USER = 65532
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+METRICS_PORT = 9090  # the chart's PodMonitor and NetworkPolicy know it too
+METRICS_ENVIRONMENT = {PORT_VARIABLE: str(METRICS_PORT)}
+METRICS_PORTS = ({"name": "metrics", "containerPort": METRICS_PORT},)
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108
 
 

@@ -12,7 +12,7 @@ from components.kubernetes.objects import (
     labels_of,
     new_object,
 )
-from components.kubernetes.pods import container, image_of, pod_spec, queue_labels
+from components.kubernetes.pods import METRICS_ENVIRONMENT, METRICS_PORTS, container, image_of, pod_spec, queue_labels
 
 WORKERS, RENDEZVOUS = "train-worker", "train-rendezvous"
 ATTEMPT = "clsp/attempt"
@@ -83,8 +83,9 @@ def worker_template(submission: Submission, container_name: str) -> Object:
         work.size,
         pool=pool,
         cluster=cluster,
-        environment={**_ENVIRONMENT, **work.environment},
+        environment={**_ENVIRONMENT, **METRICS_ENVIRONMENT, **work.environment},
         secrets=(cluster.store_secret,),
+        ports=list(METRICS_PORTS),
     )
     spec = pod_spec(
         {container_name: work.size},
