@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from clsp import config
+from clsp.config import Config, ServeSettings
 from clsp.config.base import Section
+from clsp.config.schedules import Schedule
 from pipelines.chart.documents import Value
 
+_SECTIONS = {"Config": Config, "Schedule": Schedule, "ServeSettings": ServeSettings}
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 # The chart decides where a server listens and when it must be gone; the values say nothing about it.
 DECIDED_BY_CHART = frozenset({"host", "port", "grpc", "grpc_port", "grace_seconds"})
@@ -36,7 +38,13 @@ def _schema(value: Value) -> dict[str, Any]:
     schema: dict[str, Any] = {"description": value.description}
     if value.settings:
         left_out = DECIDED_BY_CHART if value.settings == "ServeSettings" else frozenset()
-        schema |= section_schema(getattr(config, value.settings), left_out) | schema
+        kind = _SECTIONS[value.settings]
+        section = section_schema(kind, left_out)
+        if isinstance(value.default, list):
+            needed = [name for name, field in kind.model_fields.items() if field.is_required()]
+            schema |= {"type": "array", "items": section | {"required": needed}}
+        else:
+            schema |= section | schema
     elif value.is_map:
         schema |= {"type": "object", "additionalProperties": _schema(value.children[0])}
     elif value.children:

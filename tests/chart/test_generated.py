@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import clsp
 from clsp.config import ClusterSettings, Config, ServeSettings, parse_settings
+from clsp.config.schedules import Schedules
 from clsp.errors import ConfigError
 from components import images
 from pipelines.chart.__main__ import generated
@@ -111,8 +112,21 @@ def test_the_flow_settings_of_a_release_are_a_configuration(shape: str) -> None:
     config = parse_settings(Config, yaml.safe_load(data["clsp.yaml"]))
     assert config.cluster.enabled
     assert config.cluster.namespace == "speech"
+    assert config.kfp.service_account == "clsp-steps"
     placement = yaml.safe_load(data["platform.yaml"])["placement"]
     assert config.cluster.train.pool == placement["train"]
+
+
+def test_the_schedules_of_a_release_are_declared_as_the_command_reads_them() -> None:
+    data = find(render_shape("a100"), "ConfigMap", "-schedules")["data"]
+    declared = parse_settings(Schedules, yaml.safe_load(data["schedules.yaml"]))
+    assert declared.owner == "speech/clsp"
+    assert [(one.name, one.paused, one.max_concurrency) for one in declared.schedules] == [
+        ("nightly", False, 1),
+        ("weekly-training", True, 1),
+    ]
+    nothing = parse_settings(Schedules, yaml.safe_load(data["none.yaml"]))
+    assert (nothing.owner, nothing.schedules) == (declared.owner, ())
 
 
 def test_pools_of_the_chart_are_those_of_the_code() -> None:

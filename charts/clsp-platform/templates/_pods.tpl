@@ -105,6 +105,8 @@ containers:
     env:
       {{- include "clsp.processEnv" .root | nindent 6 }}
       {{- include "clsp.storeEnv" .root | trim | nindent 6 }}
+      - name: CLSP_CONFIG
+        value: /etc/clsp/clsp.yaml
       - name: CLSP_PLATFORM
         value: /etc/clsp/platform.yaml
       {{- with .env }}

@@ -15,5 +15,9 @@
 {{- range $work := list "annotate" "verify" "train" "serve" -}}
 {{- $_ := set $cluster $work (dict "pool" (index $.Values.placement $work)) -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite (dict "cluster" $cluster) (deepCopy .Values.flow.settings)) -}}
+{{- $kfp := dict "url" .Values.kfp.endpoint "service_account" (printf "%s-steps" (include "clsp.fullname" .)) -}}
+{{- if .Values.kfp.tokenAudience -}}
+{{- $_ := set $kfp "namespace" .Release.Namespace -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite (dict "cluster" $cluster "kfp" $kfp) (deepCopy .Values.flow.settings)) -}}
 {{- end -}}

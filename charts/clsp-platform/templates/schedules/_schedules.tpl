@@ -22,7 +22,7 @@ spec:
       annotations:
         checksum/config: {{ include "clsp.schedules" $root | sha256sum }}
     spec:
-      {{- $env := list (dict "name" "CLSP_KFP_ENDPOINT" "value" $root.Values.kfp.endpoint) }}
+      {{- $env := list }}
       {{- $volumes := list (dict "name" "schedules" "configMap" (dict "name" (printf "%s-schedules" $name))) }}
       {{- $mounts := list (dict "name" "schedules" "mountPath" "/etc/clsp-schedules" "readOnly" true) }}
       {{- with $root.Values.kfp.tokenAudience }}
