@@ -92,6 +92,7 @@ class CheckpointSettings(Section):
 
     every: int = Field(4000, ge=1, description="Steps between checkpoints")
     keep: int = Field(2, ge=1, description="Checkpoints kept; two outlive one that was torn")
+    average_every: int = Field(200, ge=0, description="Steps between updates of the running average; 0 keeps none")
 
 
 class TrainSettings(Section):
@@ -103,7 +104,9 @@ class TrainSettings(Section):
     processes: int = Field(2, ge=1, description="torchrun workers on this machine")
     threads: int = Field(1, ge=1, description="CPU threads a worker")
     backend: Literal["gloo", "nccl"] = "gloo"
-    timeout_seconds: float = Field(600.0, gt=0, description="A worker silent for longer ends the run")
+    timeout_seconds: float = Field(600.0, gt=0, description="A worker silent for longer is taken for lost")
+    restarts: int = Field(3, ge=0, description="How often workers start again after one was lost, before the run ends")
+    grace_seconds: int = Field(30, ge=1, description="Time to save and leave after SIGTERM, before SIGKILL")
     minutes: float = Field(0.0, ge=0, description="What both stages are expected to take; 0 where nobody measured")
     loader: LoaderSettings = LoaderSettings()
     memory: MemorySettings = MemorySettings()

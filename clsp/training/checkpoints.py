@@ -1,10 +1,11 @@
 """Checkpoints in the object store: committed whole, verified on load, a torn one refused and the one before it used.
 
-State is one safetensors object named by its hash; a small pointer committed after it makes the checkpoint exist. A
-run killed at any instant therefore finds either the new checkpoint or the one before. Nothing is unpickled.
+Each process writes its share of the state as one object named by its hash; a small pointer committed after all of them
+makes the checkpoint exist. A run killed at any instant therefore finds either the new checkpoint or the one before.
+Nothing is unpickled.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from clsp.logs import get_logger
 from clsp.storage import ObjectStore
 
 log = get_logger(__name__)
+Tensors = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Checkpoint:
     """State after ``step`` steps: tensors by name, and facts that JSON can hold."""
 
     step: int
-    tensors: Mapping[str, Tensor]
+    tensors: Tensors
     facts: Mapping[str, Any]
 
 
@@ -39,14 +41,18 @@ class Checkpoints:
     keep: int = 2
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Commit a checkpoint, then drop those that are too old."""
-        data = save(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()},
-            metadata={"facts": canonical_json(checkpoint.facts).decode()},
-        )
-        sha256 = digest(data)
-        self.store.put_blob(self._state(sha256), data)
-        self.store.put_if_absent(self._pointer(checkpoint.step), canonical_json({"state": sha256}))
+        """Commit a checkpoint that this process holds whole."""
+        self.commit(checkpoint.step, [self.put_share(checkpoint.step, checkpoint.tensors)], checkpoint.facts)
+
+    def put_share(self, step: int, tensors: Tensors) -> str:
+        """Write some of the tensors of ``step`` and return the share's name; without ``commit`` it is garbage."""
+        held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        return self._put(step, save(held))
+
+    def commit(self, step: int, shares: Sequence[str], facts: Mapping[str, Any]) -> None:
+        """Make the checkpoint of ``step`` exist, now that all its shares do; then drop those that are too old."""
+        pointer = {"shares": list(shares), "facts": self._put(step, canonical_json(facts))}
+        self.store.put_if_absent(self._pointer(step), canonical_json(pointer))
         self._drop_old()
 
     def latest(self) -> Checkpoint | None:
@@ -62,30 +68,40 @@ class Checkpoints:
     def load(self, step: int) -> Checkpoint:
         """The checkpoint of ``step``; DataError when any byte of it is not what was written."""
         try:
-            sha256 = str(orjson.loads(self.store.get(self._pointer(step)))["state"])
-            data = self.store.get(self._state(sha256)) if self.store.exists(self._state(sha256)) else b""
-            if digest(data) != sha256:
-                raise _torn(step)
-            return Checkpoint(step, load(data), _facts(data))
+            pointer = orjson.loads(self.store.get(self._pointer(step)))
+            facts = orjson.loads(self._get(step, str(pointer["facts"])))
+            tensors: dict[str, Tensor] = {}
+            for share in pointer["shares"]:
+                tensors |= load(self._get(step, str(share)))
+            return Checkpoint(step, tensors, facts)
         except (orjson.JSONDecodeError, KeyError, TypeError, SafetensorError) as error:
             raise _torn(step) from error
 
+    def _put(self, step: int, data: bytes) -> str:
+        name = digest(data)
+        self.store.put_blob(self._state(step, name), data)
+        return name
+
+    def _get(self, step: int, name: str) -> bytes:
+        key = self._state(step, name)
+        data = self.store.get(key) if self.store.exists(key) else b""
+        if digest(data) != name:
+            raise _torn(step)
+        return data
+
     def _drop_old(self) -> None:
-        """Pointers first: a state that nothing points to is garbage, a pointer to nothing is a torn checkpoint."""
+        """Pointers first: state that nothing points to is garbage, a pointer to nothing is a torn checkpoint.
+
+        What is newer than the newest checkpoint is left: other processes may be writing it.
+        """
         steps = list(self._steps_newest_first())
         for step in steps[self.keep :]:
             self.store.delete(self._pointer(step))
-        wanted = {self._state(state) for state in self._pointed_to(steps[: self.keep])}
+        kept = set(steps[: self.keep])
         for key in self.store.list(f"{self.prefix}/state/"):
-            if key not in wanted:
+            step = int(key.split("/")[-2])
+            if step not in kept and step < max(kept):
                 self.store.delete(key)
-
-    def _pointed_to(self, steps: list[int]) -> Iterator[str]:
-        for step in steps:
-            try:
-                yield str(orjson.loads(self.store.get(self._pointer(step)))["state"])
-            except (orjson.JSONDecodeError, KeyError, TypeError):
-                self.store.delete(self._pointer(step))
 
     def _steps_newest_first(self) -> Iterator[int]:
         keys = self.store.list(f"{self.prefix}/steps/")
@@ -94,14 +110,19 @@ class Checkpoints:
     def _pointer(self, step: int) -> str:
         return f"{self.prefix}/steps/{step:010d}.json"
 
-    def _state(self, sha256: str) -> str:
-        return f"{self.prefix}/state/{sha256}.safetensors"
+    def _state(self, step: int, name: str) -> str:
+        return f"{self.prefix}/state/{step:010d}/{name}"
 
 
-def _facts(data: bytes) -> dict[str, Any]:
-    header = orjson.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    facts: dict[str, Any] = orjson.loads(header["__metadata__"]["facts"])
-    return facts
+def share_of(tensors: Tensors, rank: int, world: int) -> dict[str, Tensor]:
+    """The tensors that ``rank`` of ``world`` writes: each tensor once, every process about as many bytes."""
+    loads, mine = [0] * world, {}
+    for name in sorted(tensors, key=lambda name: (-tensors[name].nbytes, name)):
+        lightest = loads.index(min(loads))
+        loads[lightest] += tensors[name].nbytes
+        if lightest == rank:
+            mine[name] = tensors[name]
+    return mine
 
 
 def _torn(step: int) -> DataError:

@@ -13,7 +13,8 @@ from clsp.storage import ObjectStore
 from clsp.storage.manifest import load_manifest, read_rows
 
 JOB_FILE = "job.json"
-ERROR_FILE = "error.json"
+ERROR_FILE = "error.json"  # what no restart mends
+INTERRUPTION_FILE = "interruption.json"  # why the workers were last started again
 
 
 @dataclass(frozen=True)

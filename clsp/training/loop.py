@@ -1,33 +1,110 @@
-"""The loop of a stage: from the newest checkpoint to the last step, saving and saying how it goes."""
+"""The loop of a stage: from the newest checkpoint to the last step, saving and saying how it goes.
+
+When another process is lost, this one still holds the state after the last whole step, because nothing changes before
+all gradients have met; it saves that alone, so that the next world goes on from there and not from the last interval.
+"""
+
+from dataclasses import dataclass
+from typing import NoReturn
 
 from clsp.config import CheckpointSettings
-from clsp.data.loader import Loader
-from clsp.training.checkpoints import Checkpoints
+from clsp.data.loader import Loader, Parts
+from clsp.errors import StorageError
+from clsp.logs import get_logger
+from clsp.training.average import RunningAverage
+from clsp.training.checkpoints import Checkpoint, Checkpoints
 from clsp.training.reporting import Reporter
+from clsp.training.rows import ProgressRow
+from clsp.training.saver import Saver
+from clsp.training.stopping import InterruptionError, StopRequest, told_to_stop
 from clsp.training.trainer import Trainer
 
+log = get_logger(__name__)
 
-def run_steps(trainer: Trainer, loader: Loader, checkpoints: Checkpoints, settings: CheckpointSettings) -> None:
-    """Train up to the stage's last step. Every process calls it; the leading one saves and reports."""
-    stage = trainer.objective
-    start, end = resume(trainer, checkpoints), stage.settings.steps
-    reporter = Reporter(stage.stage, end, loader.order.batch, speaks=trainer.world.leads)
-    with reporter.running(start):
+
+def run_steps(
+    trainer: Trainer,
+    loader: Loader,
+    checkpoints: Checkpoints,
+    settings: CheckpointSettings,
+    stop: StopRequest | None = None,
+) -> None:
+    """Train up to the stage's last step. Every process calls it; the leading one commits and reports.
+
+    Raises InterruptionError, with the state saved, when a process was told to stop or another one was lost.
+    """
+    average = RunningAverage(settings.average_every)
+    start, end = resume(trainer, checkpoints, average), trainer.objective.settings.steps
+    reporter = Reporter(trainer.objective.stage, end, loader.order.batch, speaks=trainer.world.leads)
+    with (
+        (stop or StopRequest()).heard() as request,
+        Saver(checkpoints, trainer.world) as saver,
+        reporter.running(start),
+    ):
+        run = _Run(trainer, loader, saver, average, request, settings.every, end)
         for parts in loader.batches(start, end):
-            step = parts[0].step
-            row = trainer.step(parts, loader.order.epoch(step))
-            done = step + 1
-            if step % stage.settings.log_every == 0 or done == end:
-                trainer.rows.append(row)
-            if trainer.world.leads and (done % settings.every == 0 or done == end):
-                checkpoints.save(trainer.checkpoint(done))
-            reporter.report(row, parts)
+            reporter.report(run.step(parts), parts)
 
 
-def resume(trainer: Trainer, checkpoints: Checkpoints) -> int:
+@dataclass
+class _Run:
+    trainer: Trainer
+    loader: Loader
+    saver: Saver
+    average: RunningAverage
+    stop: StopRequest
+    every: int
+    end: int
+
+    def step(self, parts: Parts) -> ProgressRow:
+        """One step and what is due after it."""
+        step = parts[0].step
+        row = self._together(step, parts)
+        if row is None:
+            self._leave(step)
+        done = step + 1
+        if step % self.trainer.objective.settings.log_every == 0 or done == self.end:
+            self.trainer.rows.append(row)
+        self.average.update(self.trainer.model, done)
+        self.saver.check()
+        if done == self.end or done % self.every == 0:
+            self.saver.save(self._checkpoint(done))
+        return row
+
+    def _together(self, step: int, parts: Parts) -> ProgressRow | None:
+        """The step; None, and nothing done, when any process was told to stop before it."""
+        try:
+            with self.trainer.world.together(step):
+                (told,) = self.trainer.world.sum(self.stop.made)
+                return None if told else self.trainer.step(parts, self.loader.order.epoch(step))
+        except InterruptionError:
+            self._save_alone(step)
+            raise
+
+    def _leave(self, step: int) -> NoReturn:
+        self.saver.save(self._checkpoint(step))
+        self.saver.settle()
+        raise told_to_stop(step)
+
+    def _save_alone(self, step: int) -> None:
+        """Save the whole state from this process, for the world that comes after."""
+        try:
+            self.saver.checkpoints.save(self._checkpoint(step))
+            log.info("checkpoint_saved_alone", step=step)
+        except StorageError as error:
+            log.warning("checkpoint_not_saved", step=step, reason=str(error.args[0]))
+
+    def _checkpoint(self, done: int) -> Checkpoint:
+        return self.average.added_to(self.trainer.checkpoint(done))
+
+
+def resume(trainer: Trainer, checkpoints: Checkpoints, average: RunningAverage) -> int:
     """Restore the newest whole checkpoint, the same on every process, and return how many steps it holds."""
     found = checkpoints.latest() if trainer.world.leads else None
     step = trainer.world.agree_on(found.step if found else 0)
     if step:
-        trainer.restore(found or checkpoints.load(step))
+        checkpoint = found or checkpoints.load(step)
+        trainer.restore(checkpoint)
+        average.restore(checkpoint)
+        log.info("training_resumed", step=step, world=trainer.world.size)
     return step

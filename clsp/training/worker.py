@@ -1,17 +1,22 @@
 """One training process, as torchrun starts it; an error that a person can act on is left for the launcher."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
 from clsp.errors import ClspError, to_document
 from clsp.hashing import canonical_json
-from clsp.logs import configure_logs
-from clsp.training.job import ERROR_FILE, Job
+from clsp.logs import configure_logs, get_logger
+from clsp.training.job import ERROR_FILE, INTERRUPTION_FILE, Job
 from clsp.training.stage import train_stage
+from clsp.training.stopping import InterruptionError
 from clsp.training.world import joined_world
+
+log = get_logger(__name__)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -23,13 +28,24 @@ def main(arguments: Sequence[str]) -> None:
     try:
         with joined_world(settings.backend, settings.timeout_seconds) as world:
             train_stage(job, world)
+    except InterruptionError as error:
+        log.warning("training_interrupted", reason=str(error.args[0]))
+        _leave_error(Path(job.folder), INTERRUPTION_FILE, error)
+        _end(error.exit_code)
     except ClspError as error:
-        _leave_error(Path(job.folder), error)
-        sys.exit(error.exit_code)
+        _leave_error(Path(job.folder), ERROR_FILE, error)
+        _end(error.exit_code)
 
 
-def _leave_error(folder: Path, error: ClspError) -> None:
+def _end(status: int) -> NoReturn:
+    """Leave at once: threads that wait for lost processes must not hold this one back."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _leave_error(folder: Path, name: str, error: ClspError) -> None:
     """Processes may fail alike at once; each writes aside, and any one of them may stay."""
-    aside = folder / f"{ERROR_FILE}.{id(error)}"
+    aside = folder / f"{name}.{os.getpid()}"
     aside.write_bytes(canonical_json(to_document(error)))
-    aside.replace(folder / ERROR_FILE)
+    aside.replace(folder / name)

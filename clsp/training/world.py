@@ -1,34 +1,46 @@
 """The processes that train together: who this one is, and how gradients and decisions are shared.
 
 Gradients travel as one flat tensor a step, because a tiny model has hundreds of tensors and each message costs.
+Decisions and the saver's news travel over groups of their own on the CPU, so that they never mix with gradients.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed import ProcessGroup
+from torch.distributed import PrefixStore, ProcessGroup, Store, rendezvous  # type: ignore[attr-defined]
+
+from clsp.training.stopping import lost_peers
 
 CPU = torch.device("cpu")
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among ``size``; ``group`` is None where it is alone."""
+    """This process among ``size``; the groups are None where it is alone.
+
+    ``group`` carries gradients, ``control`` decisions, ``background`` the saver's news; in ``store`` each process
+    notes the step it has come to.
+    """
 
     rank: int = 0
     size: int = 1
     group: ProcessGroup | None = None
     device: torch.device = CPU
+    control: ProcessGroup | None = None
+    background: ProcessGroup | None = None
+    store: Store | None = None
+    timeout_seconds: float = field(default=600.0, compare=False)
 
     @property
     def leads(self) -> bool:
-        """Whether this process saves, reports and decides."""
+        """Whether this process commits, reports and decides."""
         return self.rank == 0
 
     def average(self, tensors: Sequence[Tensor]) -> None:
@@ -43,21 +55,74 @@ class World:
 
     def agree_on(self, number: int) -> int:
         """The leader's ``number``, on every process."""
-        if self.group is None:
+        if self.control is None:
             return number
-        shared = torch.tensor(number, device=self.device)
-        dist.broadcast(shared, src=0, group=self.group)
+        shared = torch.tensor(number)
+        dist.broadcast(shared, src=0, group=self.control)
         return int(shared)
+
+    def sum(self, *numbers: float) -> list[float]:
+        """Each number summed over the processes."""
+        if self.control is None:
+            return list(numbers)
+        shared = torch.tensor(numbers, dtype=torch.float64)
+        dist.all_reduce(shared, group=self.control)
+        return list(shared.tolist())
+
+    def exchange_digests(self, digest: str | None) -> list[str | None]:
+        """The SHA-256 of each process, None of those that have none; safe beside the training thread."""
+        if self.background is None:
+            return [digest]
+        mine = torch.tensor(list(bytes.fromhex(digest) if digest else bytes(_DIGEST_BYTES)), dtype=torch.uint8)
+        gathered = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(gathered, mine, group=self.background)
+        return [bytes(each.tolist()).hex() if each.any() else None for each in gathered]
+
+    @contextmanager
+    def together(self, step: int) -> Iterator[None]:
+        """Messages of ``step`` inside; InterruptionError, naming who is behind, when others do not answer."""
+        if self.store is not None:
+            self.store.set(f"step/{self.rank}", str(step))
+        try:
+            yield
+        except RuntimeError as error:
+            if not is_message_failure(error):
+                raise
+            silent = self.timeout_seconds if "timed out" in str(error).lower() else None
+            raise lost_peers(step, self._behind(step), silent) from error
+
+    def _behind(self, step: int) -> list[int]:
+        """Ranks that have not come to ``step``, as far as the store can still tell."""
+        if self.store is None:
+            return []
+        keys = [f"step/{rank}" for rank in range(self.size)]
+        try:
+            return [
+                rank for rank, key in enumerate(keys) if not self.store.check([key]) or int(self.store.get(key)) < step
+            ]
+        except RuntimeError:
+            return []  # the process that held the store is the lost one
+
+
+def is_message_failure(error: RuntimeError) -> bool:
+    """Whether a collective failed, as opposed to the computation around it; gloo raises plain RuntimeErrors."""
+    return isinstance(error, dist.DistError) or "gloo" in str(error).lower()
 
 
 @contextmanager
 def joined_world(backend: str, timeout_seconds: float) -> Iterator[World]:
     """The world that torchrun's environment describes, left again at the end."""
-    device = _device(backend)
-    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_seconds))
+    device, timeout = _device(backend), timedelta(seconds=timeout_seconds)
+    store, rank, size = next(rendezvous("env://", timeout=timeout))
+    store.set_timeout(timeout)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     try:
-        size = dist.get_world_size()
-        yield World(dist.get_rank(), size, dist.group.WORLD if size > 1 else None, device)
+        if size == 1:
+            yield World(device=device, timeout_seconds=timeout_seconds)
+        else:
+            control, background = (dist.new_group(backend="gloo", timeout=timeout) for _ in range(2))
+            notes = PrefixStore("world", store)
+            yield World(rank, size, dist.group.WORLD, device, control, background, notes, timeout_seconds)
     finally:
         dist.destroy_process_group()
 

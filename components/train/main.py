@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from components.train.training import Launcher
 
 STAGES = ("stage1", "stage2")
-# They change how a run goes, not what comes out of it.
-OPERATIONAL = {"loader", "memory", "checkpoint", "timeout_seconds", "minutes"}
+# They change how a run goes, not what comes out of it (world sizes: but for rounding).
+OPERATIONAL = {
+    "checkpoint", "grace_seconds", "loader", "memory", "minutes", "processes", "restarts", "threads", "timeout_seconds",
+}  # fmt: skip
 
 
 @step_entry("train_stage1")
