@@ -7,6 +7,7 @@ import torch
 
 from clsp.config import CheckpointSettings
 from clsp.errors import ModelError, TrainingError
+from clsp.training.average import RunningAverage
 from clsp.training.checkpoints import Checkpoints
 from clsp.training.loop import resume, run_steps
 from tests.training.bench import stage_settings
@@ -97,7 +98,7 @@ def test_a_skipped_step_survives_resuming(bench):
     checkpoints = Checkpoints(bench.store, "nan")
     checkpoints.save(trainer.checkpoint(1))
     again = bench.trainer()
-    assert resume(again, checkpoints) == 1
+    assert resume(again, checkpoints, RunningAverage(0)) == 1
     assert again.skipped == 1
     assert math.isnan(again.rows[0].loss)
 
@@ -108,4 +109,4 @@ def test_a_checkpoint_of_another_architecture_is_refused(bench, monkeypatch):
     wider = nano_config(400).model_copy(update={"embedding_dim": 32})
     monkeypatch.setattr("tests.training.bench.nano_config", lambda _: wider)
     with pytest.raises(ModelError, match="another architecture"):
-        resume(bench.trainer(), checkpoints)
+        resume(bench.trainer(), checkpoints, RunningAverage(0))
