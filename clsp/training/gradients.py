@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clsp.config import MemorySettings
 from clsp.data.collate import Batch
 from clsp.hashing import digest_of
 from clsp.model import DualEncoder
-from clsp.training.objectives import Embedded, Objective
+from clsp.training.objectives import Embedded, Objective, gradient_of
 from clsp.training.world import World
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -24,38 +24,42 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class Gradients:
-    """Adds to the weights' gradients that of the objective on this process's micro-batches."""
+    """The gradient of the objective on this process's micro-batches.
+
+    Sums over micro-batches are in float64, as are the loss and the mean over processes: what is left of their order
+    is then lost in the rounding to float32, and training is the same at any world size.
+    """
 
     model: DualEncoder
     objective: Objective
     world: World
     memory: MemorySettings
 
-    def of(self, parts: Sequence[Batch]) -> Tensor:
-        """This process's loss, detached."""
-        if self.memory.two_passes and len(parts) > 1:
-            return self._in_two_passes(parts)
-        return self._backward(Embedded.join([self._embed(part) for part in parts]))
-
-    def _in_two_passes(self, parts: Sequence[Batch]) -> Tensor:
-        with torch.no_grad():
+    def of(self, parts: Sequence[Batch]) -> tuple[Tensor, dict[nn.Parameter, Tensor]]:
+        """This process's loss, and the gradient of each weight that has one."""
+        again = self.memory.two_passes and len(parts) > 1
+        with torch.set_grad_enabled(not again):
             outputs = [self._embed(part) for part in parts]
-        joined = Embedded.join(outputs)
-        leaves = replace(
-            joined,
-            speech=joined.speech.requires_grad_(),
-            text=joined.text.requires_grad_(),
-            scale=self.model.logit_scale.exp(),
-        )
-        loss = self._backward(leaves)
-        for part, (to_speech, to_text) in zip(parts, leaves.gradients(map(len, (p.clips for p in parts))), strict=True):
-            _carry(self._embed(part), to_speech, to_text)
-        return loss
-
-    def _backward(self, embedded: Embedded) -> Tensor:
-        loss = self.objective.loss(embedded, self.world.group, self.memory.similarity_tile)
+        leaves = _as_leaves(Embedded.join(outputs))
+        loss = self.objective.loss(leaves, self.world.group, self.memory.similarity_tile)
         torch.autograd.backward(loss)
-        return loss.detach()
+        sums = self._scale_gradient(leaves.scale)
+        counts = [len(part.clips) for part in parts]
+        for part, output, gradients in zip(parts, outputs, leaves.gradients(counts), strict=True):
+            _carry(self._embed(part) if again else output, *gradients)
+            self._take(sums)
+        return loss.detach(), sums
+
+    def _take(self, sums: dict[nn.Parameter, Tensor]) -> None:
+        """Move what a micro-batch left in the weights to the sums."""
+        for parameter in self.model.parameters():
+            if parameter.grad is not None:
+                gradient, parameter.grad = parameter.grad, None
+                sums[parameter] = sums[parameter].double().add_(gradient) if parameter in sums else gradient
+
+    def _scale_gradient(self, scale: Tensor) -> dict[nn.Parameter, Tensor]:
+        logit_scale = self.model.logit_scale
+        return {logit_scale: scale.detach() * gradient_of(scale)} if logit_scale.requires_grad else {}
 
     def _embed(self, part: Batch) -> Embedded:
         key = digest_of([self.objective.stage, self.objective.settings.seed, part.step, part.number])
@@ -65,8 +69,14 @@ class Gradients:
             return Embedded.of(self.model, part.to(self.world.device))
 
 
+def _as_leaves(embedded: Embedded) -> Embedded:
+    names = ("speech", "text", "scale")
+    leaves = {name: getattr(embedded, name).detach().double().requires_grad_() for name in names}
+    return replace(embedded, **leaves)
+
+
 def _carry(embedded: Embedded, to_speech: Tensor, to_text: Tensor) -> None:
     """Take the gradients of embeddings on to the weights; a frozen tower's end here."""
     pairs = ((embedded.speech, to_speech), (embedded.text, to_text))
-    graphs = [(output, gradient) for output, gradient in pairs if output.requires_grad]
+    graphs = [(output, gradient.to(output.dtype)) for output, gradient in pairs if output.requires_grad]
     torch.autograd.backward([output for output, _ in graphs], [gradient for _, gradient in graphs])

@@ -50,7 +50,7 @@ class Embedded:
     def gradients(self, counts: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Gradients of the speech and text rows of micro-batches of ``counts`` clips."""
         captions = len(self.text) // len(self.speech)
-        to_speech, to_text = _gradient(self.speech), _gradient(self.text).view(captions, len(self.speech), -1)
+        to_speech, to_text = gradient_of(self.speech), gradient_of(self.text).view(captions, len(self.speech), -1)
         start = 0
         for count in counts:
             rows = slice(start, start + count)
@@ -112,5 +112,6 @@ def _by_caption(parts: Sequence[Tensor], captions: int) -> Tensor:
     return torch.cat([torch.cat(rows) for rows in zip(*(part.tensor_split(captions) for part in parts), strict=True)])
 
 
-def _gradient(leaf: Tensor) -> Tensor:
+def gradient_of(leaf: Tensor) -> Tensor:
+    """What a backward pass left in a leaf, zeros when nothing."""
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clsp.config import MemorySettings, OptimiserSettings
 from clsp.data.collate import Batch
@@ -56,7 +56,7 @@ class Trainer:
         step = parts[0].step
         self._prepare()
         gradients = Gradients(self.model, self.objective, self.world, self.memory)
-        mean_loss, grad_norm = self._averaged(gradients.of(parts))
+        mean_loss, grad_norm = self._averaged(*gradients.of(parts))
         self.eden.step_epoch(epoch)
         self.eden.step_batch(step)
         if math.isfinite(mean_loss) and math.isfinite(grad_norm):
@@ -73,11 +73,13 @@ class Trainer:
             module.eval()
         self.optimiser.zero_grad(set_to_none=True)
 
-    def _averaged(self, loss: Tensor) -> tuple[float, float]:
-        """Mean loss, and norm of the mean gradient; gradients are left averaged."""
-        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        self.world.average([*gradients, loss])
-        return float(loss), float(torch.nn.utils.get_total_norm(gradients))
+    def _averaged(self, loss: Tensor, gradients: dict[nn.Parameter, Tensor]) -> tuple[float, float]:
+        """Mean loss, and norm of the mean gradient, which is left in the weights."""
+        self.world.average([*gradients.values(), loss])
+        for parameter, gradient in gradients.items():
+            parameter.grad = gradient.to(parameter.dtype)
+        norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in gradients if parameter.grad is not None])
+        return float(loss), float(norm)
 
     def _skip(self, parts: Sequence[Batch]) -> None:
         self.skipped += 1

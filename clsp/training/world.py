@@ -44,10 +44,10 @@ class World:
         return self.rank == 0
 
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over the processes; one message for all."""
+        """Replace each tensor by its mean over the processes, summed in float64; one message for all."""
         if self.group is None:
             return
-        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        flat = torch.cat([tensor.reshape(-1).double() for tensor in tensors])
         dist.all_reduce(flat, group=self.group)
         flat /= self.size
         parts = torch.split(flat, [tensor.numel() for tensor in tensors])
