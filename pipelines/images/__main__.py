@@ -22,7 +22,7 @@ def build(
     roles: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(_NAMES)}; all when none is named")] = None,
     tool: Annotated[str, typer.Option(help="docker, podman or buildah; empty takes the first that works")] = "",
     base: Annotated[str, typer.Option(help="Base image, or 'debootstrap' where there is no registry")] = "",
-    torch: Annotated[str, typer.Option(help="Build of torch: default (CUDA), cpu")] = "default",
+    torch: Annotated[str, typer.Option(help="default (CUDA), cpu, or mounted (at /opt/torch, for tests)")] = "default",
     registry: Annotated[str, typer.Option(help="Put before the names of the images")] = "docker.io",
     out: Annotated[Path, typer.Option(help="Folder of the summary and the bills of materials")] = Path("build/images"),
     cache: Annotated[Path, typer.Option(help="Folder that outlives checkouts")] = _CACHE,

@@ -1,9 +1,11 @@
 """Build the images of the wanted roles, weigh them, and write what is inside each beside a summary."""
 
+import fcntl
 import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,7 +53,7 @@ def build_images(tool: Tool, order: Order) -> Iterator[Built]:
     base = debian_base(tool, order.cache) if order.base == DEBOOTSTRAP else order.base or default_base()
     order.out.mkdir(parents=True, exist_ok=True)
     built = []
-    with installer_secrets() as secrets:
+    with _alone(order.cache), installer_secrets() as secrets:
         kitchen = Kitchen(tool, base, order.torch, secrets)
         for role in ROLES:
             if role.name in order.roles:
@@ -61,21 +63,28 @@ def build_images(tool: Tool, order: Order) -> Iterator[Built]:
     (order.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
 
 
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """One build at a time shares a cache."""
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _build_role(kitchen: Kitchen, role: Role, order: Order) -> Built:
     started = time.monotonic()
     tool = kitchen.tool
     name = f"{order.registry}/{role.image}"
     installer = kitchen.installer()
     environment = _environment(kitchen, role, installer)
-    kitchen.image(role.name, name, installer, environment, _labels(kitchen.base))
+    image_id = kitchen.image(role.name, name, installer, environment, _labels(kitchen.base))
     sbom = order.out / f"{role.name}.cdx.json"
-    sbom.write_text(tool.run(name, _SBOM))
-    image_id = tool.find(name) or ""
+    sbom.write_text(tool.run(image_id, _SBOM))
     return Built(
         role=role.name,
         image=name,
         id=image_id,
-        size_bytes=tool.size(name),
+        size_bytes=tool.size(image_id),
         packages=len(json.loads(sbom.read_text())["components"]),
         environment_built=environment.built,
         sbom=str(sbom),
@@ -99,7 +108,7 @@ def _archive(tool: Tool, role: Role, name: str, image_id: str, order: Order) -> 
     if not archive.exists():
         for old in folder.glob(f"{role.name}-*.tar"):
             old.unlink()
-        tool.save(name, archive)
+        tool.save(image_id, name, archive)
     return archive
 
 

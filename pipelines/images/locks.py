@@ -37,13 +37,15 @@ _TARGET = {
 def make_locks(root: Path = _ROOT) -> dict[str, str]:
     """File name → text of every image's lock; ``torch.lock`` is the layer that roles with torch share.
 
+    ``torch-mounted.lock`` names nothing: the test cluster mounts torch from its machine, at /opt/torch.
+
     Raises ``ConfigError`` when the environment or requirements.lock lacks something that an extra asks for.
     """
     pins = read_pins((root / "requirements.lock").read_text())
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     torch = closure([TORCH])
     without_gpu = {name for name in torch if not _GPU_WHEELS.fullmatch(name)}
-    locks = {TORCH: torch, f"{TORCH}-cpu": without_gpu}
+    locks = {TORCH: torch, f"{TORCH}-cpu": without_gpu, f"{TORCH}-mounted": set[str]()}
     for role in ROLES:
         needed = closure(_requirements(role, project))
         locks[role.name] = needed - torch if role.shares_torch else needed

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clsp.hashing import digest_of
+from pipelines.images.roles import TORCH
 from pipelines.images.tools import Build, Tool
 
 FOLDER = Path(__file__).parent
@@ -62,14 +63,15 @@ class Kitchen:
     def environment(self, lock: str, installer: Kept, foundation: Kept) -> Kept:
         """``foundation`` with the packages of a lock."""
         text = (FOLDER / "locks" / f"{lock}.lock").read_text()
-        made_of = [installer.key, foundation.key, instructions("packages"), instructions("environment"), text]
-        arguments = {"INSTALLER": installer.image, "FOUNDATION": foundation.image, "LOCK": lock, "TORCH": self.torch}
-        return self._keep("environment", [*made_of, self.torch], arguments, lock)
+        torch = self.torch if lock.startswith(TORCH) else "default"
+        made_of = [installer.key, foundation.key, instructions("packages"), instructions("environment"), text, torch]
+        arguments = {"INSTALLER": installer.image, "FOUNDATION": foundation.image, "LOCK": lock, "TORCH": torch}
+        return self._keep("environment", made_of, arguments, lock)
 
-    def image(self, target: str, name: str, installer: Kept, environment: Kept, labels: Mapping[str, str]) -> None:
-        """The image of a role: ``environment`` with our code."""
+    def image(self, target: str, name: str, installer: Kept, environment: Kept, labels: Mapping[str, str]) -> str:
+        """The image of a role, ``environment`` with our code; its id."""
         arguments = {"INSTALLER": installer.image, "ENVIRONMENT": environment.image}
-        self._build(target, name, arguments, labels)
+        return self._build(target, name, arguments, labels)
 
     def _keep(self, target: str, made_of: list[str], arguments: Mapping[str, str], name: str = "") -> Kept:
         key = digest_of(made_of)[:16]
@@ -79,8 +81,8 @@ class Kitchen:
             self._build(target, image, arguments, {})
         return Kept(image, key, missing)
 
-    def _build(self, target: str, image: str, arguments: Mapping[str, str], labels: Mapping[str, str]) -> None:
-        self.tool.build(
+    def _build(self, target: str, image: str, arguments: Mapping[str, str], labels: Mapping[str, str]) -> str:
+        return self.tool.build(
             Build(DOCKERFILE, ROOT, target, image, {"BASE_IMAGE": self.base, **arguments}, labels, self.secrets)
         )
 

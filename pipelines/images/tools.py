@@ -6,6 +6,7 @@ The first that works is taken: a docker command without its engine is no tool.
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,14 +51,17 @@ class Tool:
     name: str
     store: Path | None = None
 
-    def build(self, build: Build) -> None:
-        """Build. Raises ``ConfigError`` with the end of the tool's own words."""
+    def build(self, build: Build) -> str:
+        """Build and return the image's id. Raises ``ConfigError`` with the end of the tool's own words."""
         options = build.options()
         if self.name == "docker" and "--ignorefile" in options:  # it finds the file by its name
             at = options.index("--ignorefile")
             del options[at : at + 2]
         isolation = ["--isolation", "chroot"] if self.name == "buildah" else []
-        self._call("build", *isolation, *options)
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / "id"
+            self._call("build", *isolation, "--iidfile", str(written), *options)
+            return written.read_text().strip().removeprefix("sha256:")
 
     def find(self, image: str) -> str | None:
         """The image's id, or None."""
@@ -86,13 +90,13 @@ class Tool:
         finally:
             self._call("rm", container)
 
-    def save(self, image: str, archive: Path) -> None:
-        """Write the image as ``docker save`` does: one file, layers uncompressed; ``ctr images import`` reads it."""
+    def save(self, image_id: str, image: str, archive: Path) -> None:
+        """Write the image and its name as ``docker save`` does, layers uncompressed, for ``ctr images import``."""
         archive.parent.mkdir(parents=True, exist_ok=True)
         partial = archive.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         if self.name == "buildah":
-            self._call("push", "--quiet", image, f"docker-archive:{partial}:{image}")
+            self._call("push", "--quiet", image_id, f"docker-archive:{partial}:{image}")
         else:
             self._call("save", "--output", str(partial), image)
         partial.replace(archive)

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from tests.cluster.harness.daemon import Daemon
+from tests.cluster.harness.torch_mount import runtime_spec, torch_folder
 
 SOCKET = "/run/containerd/containerd.sock"
 PAUSE_IMAGE = "localhost/pause:1"
@@ -33,6 +34,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
     snapshotter = "overlayfs"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
+      base_runtime_spec = "{spec}"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         BinaryName = "{runc}"
         SystemdCgroup = false
@@ -60,9 +62,9 @@ def containerd(folder: Path, pods: IPv4Network) -> Daemon:
     networks = folder / "cni"
     networks.mkdir()
     (networks / "10-pods.conflist").write_text(json.dumps(network(pods)), encoding="utf-8")
+    spec = folder / "container.json"
+    spec.write_text(runtime_spec(torch_folder()), encoding="utf-8")
+    values = {"socket": SOCKET, "pause": PAUSE_IMAGE, "runc": shutil.which("runc"), "cni": CNI_PROGRAMS}
     config = folder / "containerd.toml"
-    config.write_text(
-        CONFIG.format(socket=SOCKET, pause=PAUSE_IMAGE, runc=shutil.which("runc"), cni=CNI_PROGRAMS, network=networks),
-        encoding="utf-8",
-    )
+    config.write_text(CONFIG.format(**values, network=networks, spec=spec), encoding="utf-8")
     return Daemon("containerd", (shutil.which("containerd") or "containerd", "--config", str(config)))

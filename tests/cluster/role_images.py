@@ -1,0 +1,25 @@
+"""The platform's images for the test cluster: built from this checkout by ``make images``, then imported.
+
+They stand on a debootstrap base and, where they need torch, on the machine's own (see ``harness/torch_mount.py``); the
+Python environments are kept between builds, so that only the thin layer with our code is new.
+"""
+
+import subprocess
+import sys
+
+import orjson
+
+from pipelines.images.roles import ROLES
+from tests.cluster.harness.access import Access
+from tests.cluster.harness.torch_mount import CACHE
+
+BUILD = ("-m", "pipelines.images", "build", "--base", "debootstrap", "--torch", "mounted", "--apart", "--archives")
+IMAGES = {role.name: role.image for role in ROLES}
+
+
+def import_images(cluster: Access, *roles: str) -> None:
+    """Build the images of these roles and give them to the nodes, under the names of components/images.py."""
+    out = CACHE / "built" / "-".join(roles)
+    subprocess.run([sys.executable, *BUILD, "--out", str(out), *roles], check=True)
+    for built in orjson.loads((out / "summary.json").read_bytes())["images"]:
+        cluster.import_image(CACHE / "archives" / built["archive"].rpartition("/")[2])
