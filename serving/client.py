@@ -62,6 +62,14 @@ class EmbeddingClient:
         body = {"model": self._model, "texts": list(texts), "clips": [audio_part(sound) for sound in sounds]}
         return np.asarray(self._send("POST", "/v1/similarity", body)["similarity"], np.float32)
 
+    def style_scores(self, pairs: Sequence[tuple[Path | bytes, str]]) -> list[dict[str, Any]]:
+        """For each sound and description: ``cosine`` and its ``percentile`` among the version's reference set."""
+        asked = [{"clip": audio_part(sound), "text": text} for sound, text in pairs]
+        scores: list[dict[str, Any]] = self._send("POST", "/v1/style-score", {"model": self._model, "pairs": asked})[
+            "data"
+        ]
+        return scores
+
     def _embed(self, inputs: list[Any]) -> Vectors:
         body = {"model": self._model, "input": inputs, "encoding_format": "base64"}
         rows = self._send("POST", "/v1/embeddings", body)["data"]

@@ -99,15 +99,15 @@ def _check_format(name: Any, position: int) -> None:
         raise bad_request("unknown_format", f"input {position} has an unknown format", f"one of {', '.join(FORMATS)}")
 
 
-def to_waveform(item: AudioInput | WaveformInput, settings: ServeSettings) -> Samples:
+def to_waveform(item: AudioInput | WaveformInput, settings: ServeSettings, longest_seconds: float) -> Samples:
     """(n,) float32 mono samples at 16 kHz within the limits of length; ``DataError`` when it is no usable sound."""
     if isinstance(item, AudioInput):
-        sound = decode(_raw(item.data), limits=DecodeLimits(max_seconds=settings.max_audio_seconds))
+        sound = decode(_raw(item.data), limits=DecodeLimits(max_seconds=longest_seconds))
         samples = resample(sound.samples, sound.sampling_rate, SAMPLING_RATE)
     else:
-        _check_duration(len(item.samples) / item.sampling_rate, settings)
+        _check_duration(len(item.samples) / item.sampling_rate, settings, longest_seconds)
         samples = resample(item.samples, item.sampling_rate, SAMPLING_RATE)
-    _check_duration(len(samples) / SAMPLING_RATE, settings)
+    _check_duration(len(samples) / SAMPLING_RATE, settings, longest_seconds)
     if not np.isfinite(samples).all():
         raise DataError("samples are not finite", hint="check how the sound was made")
     return samples
@@ -122,9 +122,9 @@ def _raw(data: bytes | str) -> bytes:
         raise bad_request("bad_base64", "the data of a sound is not base64", "encode the file's bytes") from error
 
 
-def _check_duration(seconds: float, settings: ServeSettings) -> None:
-    if seconds > settings.max_audio_seconds + 1 / SAMPLING_RATE:
-        raise too_large("too_long", f"a clip lasts {seconds:.1f} s", f"send at most {settings.max_audio_seconds:g} s")
+def _check_duration(seconds: float, settings: ServeSettings, longest_seconds: float) -> None:
+    if seconds > longest_seconds + 1 / SAMPLING_RATE:
+        raise too_large("too_long", f"a clip lasts {seconds:.1f} s", f"send at most {longest_seconds:g} s")
     if seconds < settings.min_audio_seconds:
         raise bad_request(
             "too_short", f"a clip lasts {seconds:.3f} s", f"send at least {settings.min_audio_seconds:g} s"

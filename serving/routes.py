@@ -1,6 +1,5 @@
-"""The platform's own routes: ``/v1/embeddings`` in OpenAI's shape, ``/v1/similarity`` and ``/v1/models``."""
+"""The platform's own routes: ``/v1/embeddings`` in OpenAI's shape, similarity, style scores and ``/v1/models``."""
 
-import base64
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -9,14 +8,17 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
+from clsp.hashing import digest, digest_of
 from serving import metrics
-from serving.engine import Vectors
+from serving.encodings import Encoding, encode_vector
 from serving.errors import RequestError, bad_request
 from serving.inputs import parse_inputs
 from serving.service import Embedded, EmbeddingService
+from serving.style import LINES, StyleBody, parse_lines, score
+from serving.windows import Timeline, Treatment
 
 B = TypeVar("B", bound=BaseModel)
-_Handler = Callable[[bytes], Awaitable[dict[str, Any]]]
+_Handler = Callable[[bytes], Awaitable[Response]]
 
 
 class _Body(BaseModel):
@@ -29,9 +31,11 @@ class EmbeddingsBody(_Body):
     """Body of ``POST /v1/embeddings``."""
 
     input: Any
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Encoding = "float"
     dimensions: int | None = None
     user: str | None = None
+    long: Literal["refuse", "windows"] = "refuse"
+    timeline: bool = False
 
 
 class SimilarityBody(_Body):
@@ -51,16 +55,21 @@ def build_router(service: EmbeddingService) -> APIRouter:
 
     @router.post("/v1/embeddings", tags=["CLSP"])
     async def embeddings(request: Request) -> Response:
-        return await _counted("embeddings", request, lambda body: embed(service, body))
+        return await _counted("embeddings", request, service, lambda body: embed(service, body))
 
     @router.post("/v1/similarity", tags=["CLSP"])
     async def similarity(request: Request) -> Response:
-        return await _counted("similarity", request, lambda body: compare(service, body))
+        return await _counted("similarity", request, service, lambda body: compare(service, body))
+
+    @router.post("/v1/style-score", tags=["CLSP"])
+    async def style_score(request: Request) -> Response:
+        lines = request.headers.get("content-type", "").partition(";")[0].strip() == LINES
+        return await _counted("style_score", request, service, lambda body: rate(service, body, lines=lines))
 
     return router
 
 
-async def embed(service: EmbeddingService, data: bytes) -> dict[str, Any]:
+async def embed(service: EmbeddingService, data: bytes) -> Response:
     """The answer to an embeddings request."""
     body = _parse(EmbeddingsBody, data)
     service.check_model(body.model)
@@ -70,26 +79,57 @@ async def embed(service: EmbeddingService, data: bytes) -> dict[str, Any]:
             "the model was not trained for this size",
             f"leave it out or ask for {service.model.dimension}",
         )
-    embedded = await service.embed(parse_inputs(body.input, service.settings))
-    rows = [_base64(row) for row in embedded.vectors] if body.encoding_format == "base64" else embedded.vectors
-    listed = [{"object": "embedding", "index": index, "embedding": row} for index, row in enumerate(rows)]
-    return {"object": "list", "data": listed, **_provenance(service, embedded)}
+    treatment = Treatment(long=body.long == "windows", timeline=body.timeline)
+    embedded = await service.embed(parse_inputs(body.input, service.settings), treatment)
+    listed = [
+        {"object": "embedding", "index": index, **encode_vector(row, body.encoding_format)}
+        for index, row in enumerate(embedded.vectors)
+    ]
+    for index, timeline in embedded.timelines.items():
+        listed[index]["timeline"] = _timeline(timeline, body.encoding_format)
+    return _json({"object": "list", "data": listed, **_provenance(service, embedded)})
 
 
-async def compare(service: EmbeddingService, data: bytes) -> dict[str, Any]:
+def _timeline(timeline: Timeline, encoding: Encoding) -> list[dict[str, Any]]:
+    windows = zip(timeline.starts, timeline.ends, timeline.vectors, strict=True)
+    return [{"start": start, "end": end, **encode_vector(row, encoding)} for start, end, row in windows]
+
+
+async def rate(service: EmbeddingService, data: bytes, *, lines: bool) -> Response:
+    """The answer to a style-score request, as one document or as lines."""
+    if lines:
+        scored, _ = await score(service, parse_lines(data))
+        return Response(b"".join(orjson.dumps(row) + b"\n" for row in scored), media_type=LINES)
+    body = _parse(StyleBody, data)
+    service.check_model(body.model)
+    scored, embedded = await score(service, body.all_pairs())
+    reference = service.model.reference
+    calibrated = {"reference_clips": reference.clips if reference else 0}
+    return _json({"object": "style_score", "data": scored, **calibrated, **_provenance(service, embedded)})
+
+
+async def compare(service: EmbeddingService, data: bytes) -> Response:
     """The answer to a similarity request: cosines, a row a text and a column a clip."""
     body = _parse(SimilarityBody, data)
     service.check_model(body.model)
     embedded = await service.embed(parse_inputs([*body.texts, *body.clips], service.settings))
     count = len(body.texts)
     cosines = embedded.vectors[:count] @ embedded.vectors[count:].T
-    return {"object": "similarity", "similarity": cosines, **_provenance(service, embedded)}
+    return _json({"object": "similarity", "similarity": cosines, **_provenance(service, embedded)})
 
 
-async def _counted(route: str, request: Request, handle: _Handler) -> Response:
+async def _counted(route: str, request: Request, service: EmbeddingService, handle: _Handler) -> Response:
+    """Answer with an ETag of (model, input): the same question has the same answer, so its holder need not ask."""
     outcome = "error"
     try:
-        response = _json(await handle(await request.body()))
+        body = await request.body()
+        asked = [route, request.headers.get("content-type", ""), digest(body)]
+        tag = f'"{digest_of([service.model.identity.sha256, *asked])[:32]}"'
+        if tag in request.headers.get("if-none-match", ""):
+            outcome = "unchanged"
+            return Response(status_code=304, headers={"ETag": tag})
+        response = await handle(body)
+        response.headers["ETag"] = tag
         outcome = "ok"
         return response
     except RequestError as error:
@@ -128,10 +168,6 @@ def _described(service: EmbeddingService) -> dict[str, Any]:
     identity = service.model.identity
     described = {"id": service.name, "object": "model", "created": 0, "owned_by": "clsp"}
     return {**described, "version": identity.version, "sha256": identity.sha256, "dimension": service.model.dimension}
-
-
-def _base64(row: Vectors) -> str:
-    return base64.b64encode(row.astype("<f4").tobytes()).decode()
 
 
 def _json(value: dict[str, Any]) -> Response:

@@ -5,9 +5,10 @@ every health check) stays free.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
@@ -20,17 +21,20 @@ from serving import metrics
 from serving.engine import Engine, Vectors
 from serving.errors import RequestError, as_request_error, too_large
 from serving.inputs import AudioInput, Input, Samples, TextInput, WaveformInput, seconds_of, to_waveform
+from serving.windows import Timeline, Treatment, cut_clip
 
 T = TypeVar("T")
+DEFAULT_TREATMENT = Treatment()
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """(N, D) unit vectors in the order of the inputs, and what they cost."""
+    """(N, D) unit vectors in the order of the inputs, what they cost, and timelines of clips by position if asked."""
 
     vectors: Vectors
     tokens: int
     audio_seconds: float
+    timelines: Mapping[int, Timeline] = field(default_factory=dict)
 
 
 class EmbeddingService:
@@ -65,27 +69,38 @@ class EmbeddingService:
         if name not in ("", self.name, f"{self.name}/{version}", f"{self.name}@{version}"):
             raise RequestError(404, "model_not_found", "this server has no such model", hint=f"use {self.name!r}")
 
-    async def embed(self, inputs: Sequence[Input]) -> Embedded:
+    async def embed(self, inputs: Sequence[Input], treatment: Treatment = DEFAULT_TREATMENT) -> Embedded:
         """Vectors of ``inputs``; ``RequestError`` names the first one that cannot be used."""
         texts = [(place, item) for place, item in enumerate(inputs) if isinstance(item, TextInput)]
         sounds = [(place, item) for place, item in enumerate(inputs) if not isinstance(item, TextInput)]
         ids = await self._tokenize([item.text for _, item in texts])
-        clips = await asyncio.gather(*(self._decode(place, item) for place, item in sounds))
-        self._check_total(clips)
+        longest = treatment.longest_seconds(self.settings)
+        clips = await asyncio.gather(*(self._decode(place, item, longest) for place, item in sounds))
+        cuts = [cut_clip(len(clip), treatment, self.settings) for clip in clips]
+        parts = [cut.parts(clip) for cut, clip in zip(cuts, clips, strict=True)]
+        self._check_total([part for group in parts for part in group])
         # Both queues are entered before either is awaited, so a mixed request waits once.
-        rows = await asyncio.gather(self._engine.embed_ids(ids), self._engine.embed_speech(clips))
+        rows, flat = await asyncio.gather(
+            self._engine.embed_ids(ids), self._engine.embed_speech([part for group in parts for part in group])
+        )
         vectors = np.zeros((len(inputs), self.model.dimension), np.float32)
-        vectors[[place for place, _ in texts]] = rows[0]
-        vectors[[place for place, _ in sounds]] = rows[1]
+        vectors[[place for place, _ in texts]] = rows
+        timelines: dict[int, Timeline] = {}
+        ends = list(accumulate(map(len, parts)))
+        for (place, _), cut, group, end in zip(sounds, cuts, parts, ends, strict=True):
+            own = flat[end - len(group) : end]
+            vectors[place] = cut.vector(own)
+            if treatment.timeline:
+                timelines[place] = cut.timeline(own)
         self._count(len(texts), clips)
-        return Embedded(vectors, sum(map(len, ids)), round(seconds_of(clips), 3))
+        return Embedded(vectors, sum(map(len, ids)), round(seconds_of(clips), 3), timelines)
 
     async def _tokenize(self, texts: list[str]) -> list[list[int]]:
         return await self._aside(lambda: self.model.token_ids(texts), "the texts") if texts else []
 
-    async def _decode(self, place: int, item: AudioInput | WaveformInput) -> Samples:
+    async def _decode(self, place: int, item: AudioInput | WaveformInput, longest: float) -> Samples:
         with metrics.DECODE_SECONDS.time():
-            return await self._aside(lambda: to_waveform(item, self.settings), f"input {place}")
+            return await self._aside(lambda: to_waveform(item, self.settings, longest), f"input {place}")
 
     async def _aside(self, work: Callable[[], T], where: str) -> T:
         try:

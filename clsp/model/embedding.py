@@ -21,6 +21,7 @@ from clsp.model.dual_encoder import DualEncoder
 from clsp.model.frontend import MIN_FRAMES
 from clsp.model.tokens import TextTokenizer
 from clsp.records import ModelVersion
+from clsp.registry.style_reference import StyleReference
 
 Waveforms = Tensor | NDArray[np.float32] | Sequence[Tensor | NDArray[np.float32]]
 
@@ -29,7 +30,7 @@ class EmbeddingModel:
     """Both towers of one version.
 
     ``identity`` says which; ``batch_seconds`` and ``batch_tokens`` bound a forward; ``absent`` are modules that hold
-    no trained weights, and a tower among them is refused to embed.
+    no trained weights, and a tower among them is refused to embed; ``reference`` calibrates style scores.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class EmbeddingModel:
         batch_seconds: float,
         batch_tokens: int,
         absent: Collection[str] = (),
+        reference: StyleReference | None = None,
     ) -> None:
         self.identity = identity
+        self.reference = reference
         self._absent = frozenset(absent)
         self._towers = towers.eval().requires_grad_(requires_grad=False)
         self._tokenizer = tokenizer

@@ -19,6 +19,7 @@ from clsp.model.sources import Source, read_source
 from clsp.model.tokens import TOKENIZER_FILE, read_tokenizer
 from clsp.records import ModelVersion
 from clsp.registry.references import parse_uri
+from clsp.registry.style_reference import read_reference
 from clsp.registry.versions import VERSION_FILE, fetch, parse_document, resolve, verify
 from clsp.storage import open_store
 
@@ -68,6 +69,7 @@ def _load_local(path: Path, device: str, dtype: str, settings: ServeSettings) ->
         batch_seconds=settings.batch_seconds,
         batch_tokens=settings.batch_tokens,
         absent=source.absent,
+        reference=read_reference(source.folder),
     )
 
 

@@ -11,11 +11,14 @@ from pydantic import JsonValue
 
 from clsp.config import RegisterSettings
 from clsp.errors import StorageError
+from clsp.evaluation import Embedding
+from clsp.evaluation.reference import make_reference
 from clsp.export import count_parameters
 from clsp.hashing import canonical_json
 from clsp.model.directory import read_config
 from clsp.records import Example, ModelVersion
 from clsp.registry import CardFacts, current_alias, move_alias, publish, write_card
+from clsp.registry.style_reference import REFERENCE_FILE, StyleReference
 from clsp.storage import ObjectStore
 from clsp.storage.files import fetch_files
 from clsp.storage.manifest import Counts, load_manifest, read_rows
@@ -38,10 +41,17 @@ def register_version(
     with tempfile.TemporaryDirectory() as scratch:
         folder = fetch_files(store, load_manifest(store, model).shards, Path(scratch))
         (folder / "evaluation.json").write_bytes(canonical_json(scores))
+        if reference := _style_reference(store, evaluation):
+            (folder / REFERENCE_FILE).write_bytes(canonical_json(asdict(reference)))
         (folder / "README.md").write_text(write_card(_facts(settings.name, folder, rows, scores)))
         version = publish(store, settings.name, folder, licences=_by(row.licence for row in rows), manifests=manifests)
     point_alias(store, settings.name, settings.alias, version.version)
     return Outcome("", (), Counts(unit="versions", rows_in=1, accepted=1), _relative(store, version))
+
+
+def _style_reference(store: ObjectStore, evaluation: str) -> StyleReference | None:
+    """What style scores of this version are compared with: the cosines of its held-out clips."""
+    return make_reference(list(read_rows(store, load_manifest(store, evaluation), "embeddings", Embedding)))
 
 
 def point_alias(store: ObjectStore, name: str, alias: str, version: str) -> None:
