@@ -121,6 +121,21 @@ class ClusterImages(Section):
     pull_secrets: tuple[str, ...] = Field((), description="Secrets of type kubernetes.io/dockerconfigjson")
 
 
+class Mount(Section):
+    """A volume in all pods that steps start: weights of an engine that need not be fetched again, shared caches."""
+
+    path: str = Field(description="Where it is in the containers")
+    claim: str = Field("", description="PersistentVolumeClaim that it is of")
+    host_path: str = Field("", description="Folder of the node that it is, where pod security allows it")
+    read_only: bool = True
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.claim) == bool(self.host_path):
+            raise ValueError(f"the mount at {self.path} needs one of claim and host_path")
+        return self
+
+
 class ClusterSettings(Section):
     """Whether and where annotate, verify, the train stages and serve start work on a cluster."""
 
@@ -142,6 +157,8 @@ class ClusterSettings(Section):
         description="Where pods run, by a name of your own",
     )
     images: ClusterImages = ClusterImages()
+    environment: dict[str, str] = Field({}, description="Variables of all containers that steps start: proxies, caches")
+    mounts: tuple[Mount, ...] = ()
     annotate: AnnotationWork = AnnotationWork(engine_arguments=CAPTIONER_ARGUMENTS)
     verify: AnnotationWork = AnnotationWork(engine_arguments=VERIFIER_ARGUMENTS)
     train: TrainingWork = TrainingWork()

@@ -29,7 +29,7 @@ def container(
     **more: Any,
 ) -> Object:
     """A container that runs ``command``; ``secrets`` become its environment, and may be absent but for the first."""
-    variables = {**_COMMON, **(environment or {})}
+    variables = {**_COMMON, **cluster.environment, **(environment or {})}
     return {
         "name": name,
         "image": image,
@@ -48,6 +48,10 @@ def container(
         "volumeMounts": [
             {"name": "scratch", "mountPath": SCRATCH},
             {"name": f"{name}-shm", "mountPath": _SHARED_MEMORY},
+            *(
+                {"name": f"mount-{number}", "mountPath": mount.path, "readOnly": mount.read_only}
+                for number, mount in enumerate(cluster.mounts)
+            ),
         ],
         "terminationMessagePolicy": "FallbackToLogsOnError",  # so that a failed pod says why without its log
         **more,
@@ -89,9 +93,18 @@ def pod_spec(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": list(containers),
-        "volumes": [{"name": "scratch", "emptyDir": {}}, *shared],
+        "volumes": [{"name": "scratch", "emptyDir": {}}, *shared, *_mounted(cluster)],
         **more,
     }
+
+
+def _mounted(cluster: ClusterSettings) -> list[Object]:
+    return [
+        {"name": f"mount-{number}", "persistentVolumeClaim": {"claimName": mount.claim, "readOnly": mount.read_only}}
+        if mount.claim
+        else {"name": f"mount-{number}", "hostPath": {"path": mount.host_path, "type": "Directory"}}
+        for number, mount in enumerate(cluster.mounts)
+    ]
 
 
 def placement(pool: Pool) -> Object:

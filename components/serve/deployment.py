@@ -15,14 +15,14 @@ from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import POD, Object, Ref, condition
 from components.kubernetes.states import restarts, why_failed, why_none_runs
-from components.serve.endpoints import TOWERS, VERSION, Endpoint, inference_service
+from components.serve.endpoints import TOWERS, Endpoint, inference_service, revision
 from components.serve.probe import Probe
 from serving.client import EmbeddingClient
 
 log = get_logger(__name__)
 Reach = Callable[[str], AbstractContextManager[str]]  # name of a Service → its URL, while in the block
 _TICK_SECONDS = 5.0
-_RESTARTS = 3  # a server that ended this often does not come up
+_RESTARTS = 2  # a server that ended this often does not come up
 _SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 
 
@@ -42,23 +42,22 @@ def deploy(
     before = {endpoint.ref: cluster.get(endpoint.ref) for endpoint in endpoints}
     deadline = time.monotonic() + cluster_settings.serve.timeout_seconds
     with cancelling(lambda: _roll_back(cluster, before)):
-        for endpoint in endpoints:
-            cluster.apply(inference_service(endpoint))
-        for endpoint in endpoints:
-            _wait_rolled_out(cluster, endpoint, deadline)
+        wanted = [revision(cluster.apply(inference_service(endpoint))["metadata"]) for endpoint in endpoints]
+        for endpoint, mark in zip(endpoints, wanted, strict=True):
+            _wait_rolled_out(cluster, endpoint, mark, deadline)
             _wait_answer(endpoint, probe, reach or _inside(cluster), cluster_settings.serve.answer_seconds)
     log.info("version_deployed", version=probe.version, endpoints=[endpoint.name for endpoint in endpoints])
 
 
-def _wait_rolled_out(cluster: Cluster, endpoint: Endpoint, deadline: float) -> None:
+def _wait_rolled_out(cluster: Cluster, endpoint: Endpoint, wanted: str, deadline: float) -> None:
     pods: list[Object] = []
     selector = f"{_SERVICE_LABEL}={endpoint.name}"
     for pods in cluster.observe(POD, selector, max(1.0, deadline - time.monotonic()), _TICK_SECONDS):
         service, deployment = cluster.get(endpoint.ref), cluster.get(endpoint.deployment)
-        if service and deployment and condition(service, "Ready") and is_rolled_out(deployment, endpoint.sha256):
+        if service and deployment and condition(service, "Ready") and is_rolled_out(deployment, wanted):
             return
         for pod in pods:
-            if _version(pod["metadata"]) == endpoint.sha256 and restarts(pod) >= _RESTARTS:
+            if revision(pod["metadata"]) == wanted and restarts(pod) >= _RESTARTS:
                 raise EndpointError(
                     f"{endpoint.name} does not come up: {why_failed(pod)}", hint="see the log of its pods"
                 )
@@ -68,16 +67,12 @@ def _wait_rolled_out(cluster: Cluster, endpoint: Endpoint, deadline: float) -> N
     )
 
 
-def is_rolled_out(deployment: Object, sha256: str) -> bool:
-    """Whether all replicas of a Deployment are available and serve the version of this hash."""
-    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+def is_rolled_out(deployment: Object, wanted: str) -> bool:
+    """Whether all replicas of a Deployment are available and of the ``wanted`` revision."""
+    status, replicas = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
     counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
     seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    return seen and counts == [wanted] * 3 and _version(deployment["spec"]["template"]["metadata"]) == sha256
-
-
-def _version(metadata: Object) -> str:
-    return str(metadata.get("annotations", {}).get(VERSION, ""))
+    return seen and counts == [replicas] * 3 and revision(deployment["spec"]["template"]["metadata"]) == wanted
 
 
 def _wait_answer(endpoint: Endpoint, probe: Probe, reach: Reach, seconds: float) -> None:
@@ -114,7 +109,7 @@ def _roll_back(cluster: Cluster, before: Mapping[Ref, Object | None]) -> None:
             cluster.delete(ref)
         else:
             cluster.apply(_as_applied(item))
-        log.warning("endpoint_rolled_back", endpoint=ref.name, version=_version(item["metadata"]) if item else "")
+        log.warning("endpoint_rolled_back", endpoint=ref.name, revision=revision(item["metadata"]) if item else "")
 
 
 def _as_applied(item: Object) -> Object:

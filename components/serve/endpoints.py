@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from clsp.config import ServeSettings
 from clsp.config.cluster import ClusterSettings, ServingWork
+from clsp.hashing import digest_of
 from components.kubernetes.objects import DEPLOYMENT, Kind, Object, Ref, labels_of, new_object
 from components.kubernetes.pods import container, image_of, pod_spec
 
 INFERENCE_SERVICE = Kind("serving.kserve.io/v1beta1", "InferenceService")
 TOWERS = ("speech", "text")
-VERSION = "clsp/version"
+VERSION, REVISION = "clsp/version", "clsp/revision"
 HTTP_PORT, GRPC_PORT = 8080, 8081
 _PROBE_SECONDS = 5
 _CONTAINER = "kserve-container"
@@ -53,13 +54,27 @@ class Endpoint:
 
 def inference_service(endpoint: Endpoint) -> Object:
     """The InferenceService; a new version's pods take over once they are ready, and not before."""
-    work, marks = endpoint.work, {VERSION: endpoint.sha256}
-    predictor = {
+    work, predictor = endpoint.work, _predictor(endpoint)
+    marks = {VERSION: endpoint.sha256, REVISION: digest_of(predictor)[:16]}
+    scaler = "hpa" if work.max_replicas > work.replicas else "none"
+    annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": scaler, **marks}
+    spec = {"predictor": {**predictor, "annotations": marks}}
+    item = new_object(INFERENCE_SERVICE, endpoint.name, endpoint.labels, spec=spec)
+    return {**item, "metadata": {**item["metadata"], "annotations": annotations}}
+
+
+def revision(metadata: Object) -> str:
+    """Which rendering of an endpoint an object was made from; '' for one that is not ours."""
+    return str(metadata.get("annotations", {}).get(REVISION, ""))
+
+
+def _predictor(endpoint: Endpoint) -> Object:
+    work = endpoint.work
+    return {
         "minReplicas": work.replicas,
         "maxReplicas": max(work.replicas, work.max_replicas),
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "labels": endpoint.labels,
-        "annotations": marks,
         **pod_spec(
             {_CONTAINER: work.size},
             [_server(endpoint)],
@@ -68,10 +83,6 @@ def inference_service(endpoint: Endpoint) -> Object:
             terminationGracePeriodSeconds=endpoint.settings.grace_seconds + 15,
         ),
     }
-    item = new_object(INFERENCE_SERVICE, endpoint.name, endpoint.labels, spec={"predictor": predictor})
-    scaler = "hpa" if work.max_replicas > work.replicas else "none"
-    annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": scaler, **marks}
-    return {**item, "metadata": {**item["metadata"], "annotations": annotations}}
 
 
 def _server(endpoint: Endpoint) -> Object:

@@ -10,7 +10,7 @@ from clsp.config import ClusterSettings, ServeSettings
 from clsp.errors import EndpointError
 from components.kubernetes.objects import DEPLOYMENT, POD, new_object
 from components.serve.deployment import deploy, is_rolled_out
-from components.serve.endpoints import VERSION, Endpoint, inference_service
+from components.serve.endpoints import REVISION, VERSION, Endpoint, inference_service, revision
 from components.serve.probe import Probe
 from serving.launch import running_server
 from tests.components.kubernetes.fake_api import fake_cluster
@@ -45,10 +45,10 @@ def endpoint(tower="speech", **serve):
     return Endpoint(tower, "s3://b/p/models/clsp/v1", "a" * 64, ServeSettings(), settings(**serve))
 
 
-def deployment(sha256, *, wanted=1, **status):
+def deployment(mark, *, wanted=1, **status):
     item = new_object(DEPLOYMENT, "d", {})
     counts = {"replicas": wanted, "updatedReplicas": wanted, "availableReplicas": wanted}
-    spec = {"replicas": wanted, "template": {"metadata": {"annotations": {VERSION: sha256}}}}
+    spec = {"replicas": wanted, "template": {"metadata": {"annotations": {REVISION: mark}}}}
     metadata = {**item["metadata"], "generation": 2}
     return {**item, "metadata": metadata, "spec": spec, "status": {"observedGeneration": 2, **counts, **status}}
 
@@ -71,14 +71,14 @@ def kserve(pod_status=None):
                         play(path, item)
 
         def play(path, item):
-            name, version = item["metadata"]["name"], item["metadata"]["annotations"][VERSION]
+            name, mark = item["metadata"]["name"], revision(item["metadata"])
             if pod_status:
                 labels = {"serving.kserve.io/inferenceservice": name}
                 pod = new_object(POD, f"{name}-0", labels)
-                pod["metadata"]["annotations"] = {VERSION: version}
+                pod["metadata"]["annotations"] = {REVISION: mark}
                 api.put(f"{PODS}/{name}-0", {**pod, "status": pod_status})
                 return
-            api.put(f"{DEPLOYMENTS}/{name}-predictor", deployment(version))
+            api.put(f"{DEPLOYMENTS}/{name}-predictor", deployment(mark))
             api.put(path, {**item, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
 
         thread = threading.Thread(target=roll_out, daemon=True)
@@ -171,7 +171,8 @@ def test_an_endpoint_is_restricted_probed_and_fetches_its_own_model():
     predictor = dict(item["spec"]["predictor"])
     assert item["metadata"]["name"] == "team-text"
     assert item["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Standard"
-    assert predictor["annotations"] == {VERSION: "a" * 64}
+    assert predictor["annotations"] == {VERSION: "a" * 64, REVISION: revision(item["metadata"])}
+    assert revision(item["metadata"]) != revision(inference_service(endpoint("text", start_seconds=400))["metadata"])
     (server,) = predictor["containers"]
     assert server["command"][:4] == ["python3", "-m", "serving", "s3://b/p/models/clsp/v1"]
     assert '"name":"clsp-text"' in server["command"][-1]

@@ -6,48 +6,17 @@ import pytest
 import clsp
 from clsp.config import RegisterSettings, ServeSettings
 from clsp.errors import ConfigError
-from clsp.records import Example
 from clsp.registry import current_alias, move_alias, read_document, versions
-from clsp.storage.audio_shards import Sound, save_audio
-from clsp.storage.files import save_files
-from clsp.storage.manifest import Counts, Manifest, Recipe, load_manifest, save_manifest, save_rows
+from clsp.storage.manifest import load_manifest
 from components.register.main import run as run_register
 from components.register.version import point_alias
 from components.serve.main import run as run_serve
-from tests.tiny_model import encoded, tone, write_tiny_model
-
-SCORES = {"r1": 0.5, "r1_low": 0.4, "r1_high": 0.6, "map10": 0.5, "chance": 0.5}
-
-
-def saved(store, step, record="", shards=(), accepted=0, info=None):
-    counts = Counts(unit="examples", rows_in=accepted, accepted=accepted)
-    recipe = Recipe(step=step, code="test")
-    manifest = Manifest(record=record, recipe=recipe, parents=(), shards=shards, counts=counts, info=info or {})
-    return save_manifest(store, manifest)
-
-
-def make_examples(store):
-    sounds = [Sound(f"clip{index}", encoded(tone(1.0 + index, 200)), {}) for index in range(3)]
-    audio, places = save_audio(store, sounds)
-    rows = [
-        Example(
-            segment_id=sound.id, split=split, speaker=f"s{index}", duration_s=1.0 + index, licence="CC0-1.0",
-            language="en", fine=("a calm voice that speaks slowly",), overall=(), audio_key=place.key,
-            audio_offset=place.offset, audio_length=place.length, measures={},
-        )
-        for index, (sound, place, split) in enumerate(zip(sounds, places, ("train", "train", "test"), strict=True))
-    ]  # fmt: skip
-    return saved(store, "features", "examples", (save_rows(store, "examples", Example, rows), audio), accepted=3)
+from tests.handovers import SCORES, make_parents
 
 
 @pytest.fixture
 def parents(store, tmp_path):
-    info = {"retrieval": {"fine": {"speech_to_text": SCORES}}, "control": {"fine": {"speech_to_text": SCORES}}}
-    return {
-        "examples": make_examples(store),
-        "stage2": saved(store, "stage2", shards=save_files(store, write_tiny_model(tmp_path / "model"))),
-        "evaluation": saved(store, "evaluate", info=info),
-    }
+    return make_parents(store, tmp_path / "model")
 
 
 def register(store, parents, **settings):

@@ -1,0 +1,54 @@
+"""A stage as a PyTorchJob: two pods leave the manifest of one machine, and a worker's reason reaches the step."""
+
+import orjson
+import pytest
+
+from clsp.errors import ClspError
+from clsp.storage import open_store
+from components.train.main import run_stage1
+from tests.cluster.harness.waiting import until
+from tests.cluster.own_pods import SIZE, cluster_settings, store_of
+from tests.speech import save_tones
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1800)]
+SETTINGS = {
+    "vocabulary": 320,
+    "loader": {"workers": 1},
+    "checkpoint": {"every": 2},
+    "stage1": {"steps": 6, "batch": {"global_clips": 4, "buckets": 2}, "optimiser": {"base_lr": 0.01}},
+}
+
+
+def train(store, examples, where, **changes):
+    settings = orjson.dumps(SETTINGS | changes).decode()
+    return run_stage1(store=store.uri, run_id="r", settings=settings, examples=examples, cluster=where)
+
+
+def settings_of(cluster, namespace, nodes):
+    work = {"min_nodes": nodes, "max_nodes": nodes, "rendezvous": SIZE, "restarts": 0, "join_seconds": 600}
+    return orjson.dumps(cluster_settings(cluster, namespace, train=work)).decode()
+
+
+@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
+def test_a_training_on_two_pods_is_the_training_of_one_machine(cluster, namespace, monkeypatch, tmp_path, capfd):
+    store, alone = store_of(cluster, namespace, monkeypatch), open_store(str(tmp_path / "alone"))
+    examples = save_tones(store, 8)
+    assert save_tones(alone, 8) == examples
+    name = train(store, examples, settings_of(cluster, namespace, 2))
+    assert '"done":6,"total":6' in capfd.readouterr().err
+    assert train(alone, examples, "{}") == name
+    kubectl = cluster.kubectl.within(namespace)
+    until("the job takes all its objects along", lambda: not kubectl("get", "pods,services", "-o", "name").strip(), 240)
+
+
+@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
+def test_the_reason_of_a_worker_reaches_the_step(cluster, namespace, monkeypatch):
+    store = store_of(cluster, namespace, monkeypatch)
+    examples = save_tones(store, 8)
+    too_large = {"steps": 2, "batch": {"global_clips": 64, "buckets": 1}}
+    with pytest.raises(ClspError) as caught:
+        train(store, examples, settings_of(cluster, namespace, 1), stage1=too_large)
+    with pytest.raises(ClspError) as expected:
+        train(store, examples, "{}", stage1=too_large)
+    assert type(caught.value) is type(expected.value)
+    assert (caught.value.args, caught.value.hint) == (expected.value.args, expected.value.hint)
