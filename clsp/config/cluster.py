@@ -82,7 +82,7 @@ class TrainingWork(WorkSettings):
     min_nodes: int = Field(1, ge=1, description="Training goes on while this many workers are there")
     max_nodes: int = Field(1, ge=1, description="Workers that are asked for")
     rendezvous: PodSize = PodSize(cpu="100m", cpu_limit="1", memory="256Mi", memory_limit="1Gi", shm="64Mi")
-    restarts: int = Field(10, ge=0, description="Restarts of the worker group by torchrun before its pods fail")
+    late_seconds: int = Field(30, ge=1, description="How long min_nodes workers wait for more before they start")
     join_seconds: int = Field(600, ge=1, description="A pod waits this long for the rendezvous and for the others")
     environment: dict[str, str] = Field(
         {

@@ -1,26 +1,25 @@
 """``python -m components.train.worker``: what a training pod runs. All it needs and all it leaves is in the store.
 
-It lays the order out in its scratch folder, joins the rendezvous with torchrun, and tells the step through the store
-how that ended. The exit code tells the operator what to do: errors of ours are final, a lost process is worth a retry.
+It lays the order out in its scratch folder, trains it together with the other pods, and tells the step through the
+store how that ended. The exit code tells the operator what to do: errors of ours are final, a lost process is not.
 """
 
 import argparse
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clsp.errors import ClspError, TrainingError
 from clsp.logs import configure_logs, get_logger
-from clsp.storage import ObjectStore, open_store
+from clsp.storage import open_store
 from clsp.training.job import ERROR_FILE, Job
-from clsp.training.launch import read_failure, worker_environment
+from clsp.training.launch import Meeting, launch
 from clsp.training.stage import PROGRESS_FILE
 from components.train.exchange import Exchange
 from components.train.order import lay_out, load_order
@@ -28,22 +27,20 @@ from components.train.training import collect
 
 log = get_logger(__name__)
 RETRY = 138  # 128 and more asks operators for another try; this one they leave to programs
-_TETHERED = "clsp.training.tethered"
 _POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Options:
-    """The command line: where the order is, and how this pod's torchrun meets the others."""
+    """The command line: where the order is, and how this pod meets the others."""
 
     store: str
     order: str
     attempt: str
     nodes: str
     rendezvous: str
-    rendezvous_conf: str
     processes: int
-    max_restarts: int
+    late_seconds: int
     wait_seconds: float
 
 
@@ -60,54 +57,45 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="clsp-train-") as scratch:
             job = lay_out(store, order, Path(scratch))
-            log.info("worker_waits", rendezvous=options.rendezvous)
-            if not _holds(options.wait_seconds, lambda: _is_listening(options.rendezvous)):
-                raise TrainingError(
-                    f"no rendezvous at {options.rendezvous} within {options.wait_seconds:g} s",
-                    hint="look at the rendezvous pod of this job: is it scheduled and ready?",
-                )
-            return _run(options, job, store, exchange)
+            return _run(options, replace(job, settings={**job.settings, "processes": options.processes}), exchange)
     except ClspError as error:
         exchange.report(error)
         log.error("worker_failed", message=str(error.args[0]), hint=error.hint)
         return error.exit_code
 
 
-def _run(options: Options, job: Job, store: ObjectStore, exchange: Exchange) -> int:
-    folder = Path(job.folder)
-    status = _torchrun(torchrun_command(options, job), worker_environment(job.train_settings))
-    if status and (folder / ERROR_FILE).exists():
-        raise read_failure(folder, status)
-    if status == 0 and (folder / PROGRESS_FILE).exists():
-        exchange.leave(collect(store, folder))
-    # The operator ends all pods once one has succeeded: none may before the leading one has saved the model.
-    if status == 0 and _holds(options.wait_seconds, lambda: exchange.trained() is not None):
-        return 0
-    log.error("worker_group_lost", torchrun=status)
-    return RETRY
-
-
-def torchrun_command(options: Options, job: Job) -> list[str]:
-    """torchrun on every node alike; the rendezvous store is elsewhere and outlives any of them."""
-    return [
-        sys.executable, "-m", _TETHERED, str(os.getpid()), "torch.distributed.run",
-        f"--nnodes={options.nodes}", f"--nproc-per-node={options.processes}",
-        f"--max-restarts={options.max_restarts}", f"--local-addr={os.environ.get('POD_IP', socket.gethostname())}",
-        "--rdzv-backend=c10d", f"--rdzv-endpoint={options.rendezvous}", f"--rdzv-id={options.attempt}",
-        f"--rdzv-conf={options.rendezvous_conf}",
-        "-m", _TETHERED, "0", "clsp.training.worker", str(job.write()),
-    ]  # fmt: skip
-
-
-def _torchrun(command: list[str], environment: dict[str, str]) -> int:
-    """Run torchrun to its end; it is stopped when this pod is told to stop."""
-    child = subprocess.Popen(command, env=environment)
+def _run(options: Options, job: Job, exchange: Exchange) -> int:
+    log.info("worker_waits", rendezvous=options.rendezvous)
+    if not _holds(options.wait_seconds, lambda: _is_listening(options.rendezvous)):
+        raise TrainingError(
+            f"no rendezvous at {options.rendezvous} within {options.wait_seconds:g} s",
+            hint="look at the rendezvous pod of this job: is it scheduled and ready?",
+        )
     try:
-        return child.wait()
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
+        launch(job, _meeting(options))
+    except TrainingError as error:
+        if Path(job.folder, ERROR_FILE).exists():
+            raise
+        log.warning("worker_group_lost", reason=str(error.args[0]))  # told to stop, or a process died: worth a retry
+        return RETRY
+    return _hand_over(options, job, exchange)
+
+
+def _hand_over(options: Options, job: Job, exchange: Exchange) -> int:
+    """The operator ends all pods once one has succeeded: none may before the leading one has saved the model."""
+    if Path(job.folder, PROGRESS_FILE).exists():
+        exchange.leave(collect(exchange.store, Path(job.folder)))
+    return 0 if _holds(options.wait_seconds, lambda: exchange.trained() is not None) else RETRY
+
+
+def _meeting(options: Options) -> Meeting:
+    return Meeting(
+        endpoint=options.rendezvous,
+        nodes=options.nodes,
+        id=options.attempt,
+        address=os.environ.get("POD_IP", socket.gethostname()),
+        late_seconds=options.late_seconds,
+    )
 
 
 def _is_listening(endpoint: str) -> bool:
@@ -136,10 +124,9 @@ def _parse(arguments: list[str] | None) -> Options:
     parser.add_argument("--attempt", required=True, help="id of this attempt, the same for all pods of it")
     parser.add_argument("--nodes", required=True, help="MIN:MAX pods")
     parser.add_argument("--rendezvous", required=True, help="HOST:PORT of the rendezvous store")
-    parser.add_argument("--rendezvous-conf", default="is_host=0", help="torchrun's --rdzv-conf")
     parser.add_argument("--processes", type=int, default=1, help="training processes of this pod")
     parser.add_argument(
-        "--max-restarts", type=int, default=3, help="restarts of the worker group before it is given up"
+        "--late-seconds", type=int, default=30, help="how long MIN pods wait for more before they start"
     )
     parser.add_argument("--wait-seconds", type=float, default=600.0, help="deadline of waiting for the other pods")
     return Options(**vars(parser.parse_args(arguments)))

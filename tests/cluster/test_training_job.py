@@ -25,7 +25,7 @@ def train(store, examples, where, **changes):
 
 
 def settings_of(cluster, namespace, nodes):
-    work = {"min_nodes": nodes, "max_nodes": nodes, "rendezvous": SIZE, "restarts": 0, "join_seconds": 600}
+    work = {"min_nodes": nodes, "max_nodes": nodes, "rendezvous": SIZE}
     return orjson.dumps(cluster_settings(cluster, namespace, train=work)).decode()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.kubernetes.objects import Kind, Object, condition, new_object
-from components.train.cluster.submission import PORT, RENDEZVOUS_CONF, Submission, job_object, worker_template
+from components.train.cluster.submission import PORT, Submission, job_object, worker_template
 
 PYTORCHJOB = Kind("kubeflow.org/v1", "PyTorchJob")
 TRAINJOB = Kind("trainer.kubeflow.org/v1alpha1", "TrainJob")
@@ -50,10 +50,10 @@ def pytorchjob(submission: Submission) -> Object:
             "rdzvHost": submission.rendezvous_host,
             "rdzvPort": PORT,
             "rdzvId": submission.attempt,
-            "rdzvConf": [{"key": key, "value": value} for key, value in RENDEZVOUS_CONF.items()],
+            "rdzvConf": [{"key": "is_host", "value": "0"}],
             "minReplicas": work.min_nodes,
             "maxReplicas": work.max_nodes,
-            "maxRestarts": work.restarts,
+            "maxRestarts": submission.training.restarts,
         },
         "nprocPerNode": str(submission.processes_per_node),
         "runPolicy": {

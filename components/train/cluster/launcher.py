@@ -4,6 +4,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from clsp.config import TrainSettings
 from clsp.config.cluster import ClusterSettings
 from clsp.errors import ClspError, TrainingError
 from clsp.logs import get_logger
@@ -85,8 +86,8 @@ class _Training:
         return submission
 
     def _submission(self, attempt: str, order: str) -> Submission:
-        processes = int(self.order.settings["processes"])
-        return Submission(self.name, attempt, self.store.uri, order, processes, self.settings)
+        training = TrainSettings.model_validate(self.order.settings)
+        return Submission(self.name, attempt, self.store.uri, order, training, self.settings)
 
     def _follow(self, ref: Ref, submission: Submission) -> Trained:
         exchange = Exchange(self.store, self.order.checkpoints, submission.attempt)

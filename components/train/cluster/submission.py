@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from clsp.config import TrainSettings
 from clsp.config.cluster import ClusterSettings, Pool, TrainingWork
 from components.kubernetes.objects import (
     DEPLOYMENT,
@@ -18,22 +19,18 @@ WORKERS, RENDEZVOUS = "train-worker", "train-rendezvous"
 ATTEMPT = "clsp/attempt"
 ORDER = "clsp/order"
 PORT = 29400
-# The store is in a process of its own; torchrun would else start one on the first worker (is_host), and agents would
-# hand out addresses of the attempt before (the variable below): both measured.
-RENDEZVOUS_CONF = {"is_host": "0", "read_timeout": "60"}
-_ENVIRONMENT = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-_GRACE_SECONDS = 60
+_LEAVING_SECONDS = 30  # beyond the time that workers get to save and leave
 
 
 @dataclass(frozen=True)
 class Submission:
-    """An order in the store that is to be trained; ``processes`` are those of the whole stage."""
+    """An order in the store that is to be trained, with the settings of its stages."""
 
     name: str
     attempt: str
     store: str
     order: str
-    processes: int
+    training: TrainSettings
     cluster: ClusterSettings
 
     @property
@@ -64,7 +61,7 @@ class Submission:
     @property
     def processes_per_node(self) -> int:
         """One a GPU; without GPUs the stage's processes are spread over the nodes."""
-        return self.work.size.gpus or max(1, self.processes // self.work.max_nodes)
+        return self.work.size.gpus or max(1, self.training.processes // self.work.max_nodes)
 
 
 def job_object(submission: Submission, kind: Kind, spec: Object) -> Object:
@@ -83,7 +80,7 @@ def worker_template(submission: Submission, container_name: str) -> Object:
         work.size,
         pool=pool,
         cluster=cluster,
-        environment={**_ENVIRONMENT, **METRICS_ENVIRONMENT, **work.environment},
+        environment={**METRICS_ENVIRONMENT, **work.environment},
         secrets=(cluster.store_secret,),
         ports=list(METRICS_PORTS),
     )
@@ -93,7 +90,7 @@ def worker_template(submission: Submission, container_name: str) -> Object:
         pool=pool,
         cluster=cluster,
         restartPolicy="Never",
-        terminationGracePeriodSeconds=_GRACE_SECONDS,
+        terminationGracePeriodSeconds=submission.training.grace_seconds + _LEAVING_SECONDS,
     )
     annotations = {**submission.annotations, "sidecar.istio.io/inject": "false"}
     return {"metadata": {"labels": submission.labels, "annotations": annotations}, "spec": spec}
@@ -108,9 +105,8 @@ def worker_command(submission: Submission) -> list[str]:
         "attempt": submission.attempt,
         "nodes": f"{work.min_nodes}:{work.max_nodes}",
         "rendezvous": f"{submission.rendezvous_host}:{PORT}",
-        "rendezvous-conf": ",".join(f"{key}={value}" for key, value in RENDEZVOUS_CONF.items()),
         "processes": submission.processes_per_node,
-        "max-restarts": work.restarts,
+        "late-seconds": work.late_seconds,
         "wait-seconds": work.join_seconds,
     }
     return ["python3", "-m", "components.train.worker", *(f"--{key}={value}" for key, value in options.items())]

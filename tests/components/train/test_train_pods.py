@@ -55,10 +55,10 @@ def rendezvous():
 def start_pod(store, key, address, *, nodes="2:2", **streams):
     options = {
         "store": store.uri, "order": key, "attempt": "a1", "nodes": nodes, "rendezvous": address,
-        "rendezvous-conf": "is_host=0,read_timeout=60", "max-restarts": "0", "wait-seconds": "120",
+        "processes": "1", "late-seconds": "5", "wait-seconds": "120",
     }  # fmt: skip
     arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
-    environment = {**os.environ, "POD_IP": "127.0.0.1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    environment = {**os.environ, "POD_IP": "127.0.0.1"}
     return subprocess.Popen([sys.executable, "-m", "components.train.worker", *arguments], env=environment, **streams)
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from clsp.config import ClusterSettings, Pool
+from clsp.config import ClusterSettings, Pool, TrainSettings
 from components.kubernetes.pods import QUEUE_LABEL
 from components.train.cluster.backends import BACKENDS, pytorchjob, training_runtime, trainjob
 from components.train.cluster.submission import Submission, companions
 from tests.components.kubernetes.manifests import as_pod, check, check_restricted, pod_specs
 
-TRAIN = {"min_nodes": 2, "max_nodes": 4, "restarts": 7, "retries": 5, "timeout_seconds": 1000}
+TRAIN = {"min_nodes": 2, "max_nodes": 4, "late_seconds": 20, "retries": 5, "timeout_seconds": 1000}
 
 
 def submission(processes=2, **train):
@@ -16,7 +16,9 @@ def submission(processes=2, **train):
     settings = ClusterSettings(
         enabled=True, service_account="clsp-train", pools={"a100": gpus, "cpu": Pool()}, train={**TRAIN, **train}
     )
-    return Submission("clsp-train-stage1-0123", "a1b2", "s3://b/p", "orders/x.json", processes, settings)
+    return Submission(
+        "clsp-train-stage1-0123", "a1b2", "s3://b/p", "orders/x.json", TrainSettings(processes=processes), settings
+    )
 
 
 def workers(job):
@@ -56,12 +58,11 @@ def test_a_trainjob_points_to_a_runtime_that_runs_the_same_pod():
     check({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": replicated["template"]["spec"]})
 
 
-def test_workers_know_the_rules_that_were_measured():
+def test_workers_know_their_network_their_nodes_and_the_rendezvous():
     (spec,) = pod_specs(pytorchjob(submission()))
     check_restricted(spec)
     check(as_pod(spec))
     environment = {item["name"]: item.get("value") for item in container(spec)["env"]}
-    assert environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] == "1"
     assert environment["GLOO_SOCKET_IFNAME"] == environment["NCCL_SOCKET_IFNAME"] == "eth0"
     assert container(spec)["envFrom"] == [{"secretRef": {"name": "clsp-store", "optional": False}}]
     assert {"name": "pytorch-shm", "emptyDir": {"medium": "Memory", "sizeLimit": "32Gi"}} in spec["volumes"]
@@ -73,8 +74,8 @@ def test_workers_know_the_rules_that_were_measured():
     told = options(spec)
     assert told["nodes"] == "2:4"
     assert told["rendezvous"] == "clsp-train-stage1-0123-rdzv:29400"
-    assert told["rendezvous-conf"] == "is_host=0,read_timeout=60"
-    assert (told["processes"], told["max-restarts"]) == ("8", "7")
+    assert (told["processes"], told["late-seconds"]) == ("8", "20")
+    assert spec["terminationGracePeriodSeconds"] > TrainSettings().grace_seconds
 
 
 @pytest.mark.parametrize(("processes", "nodes", "each"), [(2, 2, 1), (2, 4, 1), (8, 2, 4)])
