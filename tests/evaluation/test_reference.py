@@ -1,7 +1,6 @@
 """The reference set of style scores, made from an evaluation's vectors."""
 
 import numpy as np
-import pytest
 
 from clsp.evaluation import Embedding
 from clsp.evaluation.reference import make_reference
@@ -19,7 +18,7 @@ def test_own_captions_are_told_from_others():
     assert reference.clips == 8
     assert set(reference.own) == {1.0}
     assert reference.percentile(1.0) == 100
-    assert reference.percentile(0.0) == pytest.approx(50, abs=8)
+    assert 100 * 6 / 28 <= reference.percentile(0.0) <= 100 * 10 / 28  # 6 of 28 pairs lie below 0, 4 at it
 
 
 def test_one_clip_makes_no_reference():
