@@ -18,6 +18,7 @@ class ServeSettings(Section):
     api_keys_file: str = Field("", description="File of allowed API keys, a line NAME SHA256 each; empty lets all in")
     device: str = Field("cpu", description="Torch device of the weights")
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    compiled: bool = Field(False, description="Compile the towers: faster, but each new shape is slow once")
     threads: int = Field(0, ge=0, description="CPU threads of a forward; 0 leaves it to torch")
     decode_workers: int = Field(2, ge=1, description="Threads that decode, resample and tokenize")
     max_body_bytes: int = Field(32 * 2**20, gt=0, description="Largest request")

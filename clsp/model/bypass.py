@@ -16,7 +16,8 @@ class Bypass(nn.Module):
 
     def forward(self, entered: Tensor, left: Tensor) -> Tensor:
         """Both (N, T, C)."""
-        change = (left - entered) * self.bypass_scale
+        scale: Tensor = self.bypass_scale
         if self.training and self.skip > 0.0:
-            change = change * kept_clips(entered, self.skip)
-        return entered + change
+            scale = scale * kept_clips(entered, self.skip)
+        dtype = torch.promote_types(entered.dtype, left.dtype)  # they differ under autocast
+        return torch.lerp(entered.to(dtype), left.to(dtype), scale.to(dtype))

@@ -56,7 +56,7 @@ class DualEncoder(nn.Module):
 
     def encode_frames(self, features: Tensor, frame_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The speech tower's frames (N, T', C) before pooling, and their counts (N,)."""
-        if len(frame_lengths) and int(frame_lengths.min()) < MIN_FRAMES:
+        if not torch.compiler.is_compiling() and len(frame_lengths) and int(frame_lengths.min()) < MIN_FRAMES:
             raise ModelError(
                 f"a clip of {int(frame_lengths.min())} frames is too short for the speech tower",
                 hint=f"give at least {MIN_FRAMES} frames of 10 ms; segments of 1-30 s are what it was made for",

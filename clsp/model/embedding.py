@@ -6,31 +6,28 @@ vector does not depend on what else is in the call (design section 4).
 
 from collections.abc import Callable, Collection, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from clsp.audio.fbank import SAMPLING_RATE, Fbank, frame_count
-from clsp.audio.resample import resample
+from clsp.audio.fbank import SAMPLING_RATE, Fbank
 from clsp.errors import DataError, ModelError
 from clsp.model.batches import length_sorted_batches
+from clsp.model.compiled import CompiledTowers
 from clsp.model.config import ModelConfig
 from clsp.model.dual_encoder import DualEncoder
-from clsp.model.frontend import MIN_FRAMES
-from clsp.model.tokens import TextTokenizer
+from clsp.model.tokens import TextTokenizer, checked_tokens, longest_text
+from clsp.model.waveforms import Waveforms, at_model_rate, read_waveforms, refuse_short
 from clsp.records import ModelVersion
 from clsp.registry.style_reference import StyleReference
-
-Waveforms = Tensor | NDArray[np.float32] | Sequence[Tensor | NDArray[np.float32]]
 
 
 class EmbeddingModel:
     """Both towers of one version.
 
     ``identity`` says which; ``batch_seconds`` and ``batch_tokens`` bound a forward; ``absent`` are modules that hold
-    no trained weights, and a tower among them is refused to embed; ``reference`` calibrates style scores.
+    no trained weights, and a tower among them is refused to embed; ``compiled`` trades slow first calls for
+    fast ones; ``reference`` calibrates style scores.
     """
 
     def __init__(
@@ -43,10 +40,12 @@ class EmbeddingModel:
         batch_tokens: int,
         absent: Collection[str] = (),
         reference: StyleReference | None = None,
+        compiled: bool = False,
     ) -> None:
         self.identity = identity
         self.reference = reference
         self._absent = frozenset(absent)
+        self._compiled = CompiledTowers(towers) if compiled else None
         self._towers = towers.eval().requires_grad_(requires_grad=False)
         self._tokenizer = tokenizer
         self._fbank = Fbank(towers.config.num_mel_bins).to(self.device)
@@ -74,12 +73,11 @@ class EmbeddingModel:
         """(N, T) waveforms with optional (N,) ``lengths`` in samples, or a list of 1-D ones, to (N, D) float32 on CPU.
 
         Samples are in [-1, 1]; other rates than 16 kHz are resampled. ``DataError`` names the clip that is too
-        short, not finite or not floating point.
+        short, not finite, not floating point or not in that range.
         """
         self._refuse_absent("encoder", "speech")
-        clips = [_checked(clip, position) for position, clip in enumerate(_split(waveforms, lengths))]
-        clips = [_at_model_rate(clip, sampling_rate) for clip in clips]
-        _refuse_short(clips)
+        clips = at_model_rate(read_waveforms(waveforms, lengths), sampling_rate)
+        refuse_short(clips)
         batches = length_sorted_batches([len(clip) for clip in clips], self._batch_samples)
         return self._gather(len(clips), batches, lambda batch: self._speech([clips[index] for index in batch]))
 
@@ -88,10 +86,15 @@ class EmbeddingModel:
         return self.encode_ids(self.token_ids(texts))
 
     def encode_tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """(N, L) token ids and their mask (1 = token) to (N, D) float32 on CPU."""
+        """(N, L) token ids, padded on the right, and their mask (1 = token) to (N, D) float32 on CPU.
+
+        Ids under the mask do not matter. ``DataError`` for ids, lengths or masks that do not fit the text tower.
+        """
         self._refuse_absent("text_encoder", "text")
+        input_ids = checked_tokens(input_ids, attention_mask, self.config)
+        attention_mask = attention_mask.long()
         columns = torch.arange(1, input_ids.shape[1] + 1, device=attention_mask.device)
-        ends = (attention_mask.bool() * columns).amax(dim=1).tolist() if input_ids.numel() else []
+        ends = (attention_mask * columns).amax(dim=1).tolist() if input_ids.numel() else []
         batches = length_sorted_batches(ends, self._batch_tokens)
 
         def forward(batch: list[int]) -> Tensor:
@@ -127,8 +130,7 @@ class EmbeddingModel:
 
     def features(self, waveforms: Waveforms, lengths: Tensor | Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """(N, frames, bins) log-mel features of 16 kHz waveforms, padded with ln(1e-10), and (N,) frame counts."""
-        clips = [_checked(clip, position) for position, clip in enumerate(_split(waveforms, lengths))]
-        return self._features(clips)
+        return self._features(read_waveforms(waveforms, lengths))
 
     def _features(self, clips: list[Tensor]) -> tuple[Tensor, Tensor]:
         if not clips:
@@ -139,7 +141,7 @@ class EmbeddingModel:
 
     def _speech(self, clips: list[Tensor]) -> Tensor:
         features, counts = self._features(clips)
-        return self._towers.forward_speech(features.to(self._towers.logit_scale.dtype), counts)
+        return (self._compiled or self._towers).forward_speech(features.to(self._towers.logit_scale.dtype), counts)
 
     def _refuse_absent(self, tower: str, name: str) -> None:
         if tower in self._absent:
@@ -149,7 +151,10 @@ class EmbeddingModel:
             )
 
     def _text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return self._towers.forward_text(input_ids.to(self.device), attention_mask.to(self.device))
+        ids, mask = input_ids.to(self.device), attention_mask.to(self.device)
+        if self._compiled is not None:
+            return self._compiled.forward_text(ids, mask, longest_text(self.config))
+        return self._towers.forward_text(ids, mask)
 
     def _gather(self, count: int, batches: list[list[int]], forward: Callable[[list[int]], Tensor]) -> Tensor:
         """Run ``forward`` over the batches and put its rows back in order, of unit norm also in half precision."""
@@ -159,40 +164,3 @@ class EmbeddingModel:
                 rows = torch.nn.functional.normalize(forward(batch).float(), dim=-1).cpu()
             vectors[torch.tensor(batch)] = rows
         return vectors
-
-
-def _split(waveforms: Waveforms, lengths: Tensor | Sequence[int] | None) -> list[Tensor]:
-    rows = [torch.as_tensor(row) for row in waveforms]
-    if any(row.ndim != 1 for row in rows):
-        raise DataError("waveforms must be (N, T) or a list of 1-D arrays", hint="mix channels down to one first")
-    if lengths is None:
-        return rows
-    sizes = [int(length) for length in lengths]
-    if len(sizes) != len(rows) or any(not 0 < size <= len(row) for size, row in zip(sizes, rows, strict=False)):
-        raise DataError("lengths do not fit the waveforms", hint="give one length in samples for each row")
-    return [row[:size] for row, size in zip(rows, sizes, strict=True)]
-
-
-def _checked(clip: Tensor, position: int) -> Tensor:
-    if not clip.is_floating_point():
-        raise DataError(f"clip {position} holds integers", hint="scale samples to [-1, 1]: int16 / 32768")
-    clip = clip.detach().to("cpu", torch.float32)
-    if not bool(torch.isfinite(clip).all()):
-        raise DataError(f"clip {position} holds samples that are not finite", hint="check how it was decoded")
-    return clip
-
-
-def _at_model_rate(clip: Tensor, sampling_rate: int) -> Tensor:
-    return (
-        clip
-        if sampling_rate == SAMPLING_RATE
-        else torch.from_numpy(resample(clip.numpy(), sampling_rate, SAMPLING_RATE))
-    )
-
-
-def _refuse_short(clips: list[Tensor]) -> None:
-    for position, clip in enumerate(clips):
-        if int(frame_count(torch.tensor(len(clip)))) < MIN_FRAMES:
-            raise DataError(
-                f"clip {position} lasts {len(clip) / SAMPLING_RATE:.3f} s", hint="give at least 0.1 s of speech"
-            )

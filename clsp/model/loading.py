@@ -16,7 +16,7 @@ from clsp.model.building import build_towers
 from clsp.model.directory import CONFIG_FILE, WEIGHTS_FILE
 from clsp.model.embedding import EmbeddingModel
 from clsp.model.sources import Source, read_source
-from clsp.model.tokens import TOKENIZER_FILE, read_tokenizer
+from clsp.model.tokens import TOKENIZER_FILE, longest_text, read_tokenizer
 from clsp.records import ModelVersion
 from clsp.registry.references import parse_uri
 from clsp.registry.style_reference import read_reference
@@ -24,7 +24,6 @@ from clsp.registry.versions import VERSION_FILE, fetch, parse_document, resolve,
 from clsp.storage import open_store
 
 log = get_logger(__name__)
-_POSITION_OFFSET = 2  # RoBERTa's first position is after its padding index
 
 
 def load_model(path_or_uri: str | Path, device: str = "cpu", dtype: str = "float32") -> EmbeddingModel:
@@ -61,15 +60,15 @@ def _load_local(path: Path, device: str, dtype: str, settings: ServeSettings) ->
     towers = build_towers(source, device, dtype)
     if source.absent:
         log.warning("model_incomplete", kind=source.kind, untrained=sorted(source.absent))
-    limit = int(source.config.text.get("max_position_embeddings", 512)) - _POSITION_OFFSET
     return EmbeddingModel(
         towers,
-        read_tokenizer(source.folder, limit, int(towers.text_encoder.config.vocab_size)),  # type: ignore[union-attr, arg-type]
+        read_tokenizer(source.folder, longest_text(source.config), int(towers.text_encoder.config.vocab_size)),  # type: ignore[union-attr, arg-type]
         identity,
         batch_seconds=settings.batch_seconds,
         batch_tokens=settings.batch_tokens,
         absent=source.absent,
         reference=read_reference(source.folder),
+        compiled=settings.compiled,
     )
 
 

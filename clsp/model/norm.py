@@ -14,5 +14,6 @@ class BiasNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale each frame; the bias only enters the measured length."""
-        mean_square = (x - self.bias).square().mean(dim=-1, keepdim=True)
-        return x * (mean_square.rsqrt() * self.log_scale.exp())
+        length: Tensor = torch.linalg.vector_norm(x - self.bias, dim=-1, keepdim=True)
+        scale: Tensor = self.log_scale.exp() * x.shape[-1] ** 0.5 / length
+        return x * scale

@@ -23,6 +23,8 @@ class RelativePositions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Codes for the frames of x (N, T, C), in its dtype and on its device."""
         frames = x.shape[1]
+        if torch.compiler.is_compiling():  # a compiled graph keeps no state; it computes the few codes it needs
+            return dropout(position_table(frames, self.pos_dim, x.device).to(x.dtype), self.p, self.training)
         table = self._table
         if table is None or len(table) < 2 * frames - 1 or (table.device, table.dtype) != (x.device, x.dtype):
             with torch.inference_mode(False):  # the table may serve a training step after an evaluation

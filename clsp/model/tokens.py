@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
+from torch import Tensor
 
-from clsp.errors import ModelError
+from clsp.errors import DataError, ModelError
+from clsp.model.config import ModelConfig
 
 TOKENIZER_FILE = "tokenizer.json"
 _BYTE_PAIRS = ("vocab.json", "merges.txt")
+_POSITION_OFFSET = 2  # RoBERTa's first position comes after its padding index
 _COMPANIONS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
@@ -48,6 +51,32 @@ def read_tokenizer(folder: Path, max_tokens: int, vocabulary: int) -> TextTokeni
             hint="use the tokenizer that this model was trained with",
         )
     return TextTokenizer(tokenizer, max_tokens)
+
+
+def longest_text(config: ModelConfig) -> int:
+    """Tokens that the text tower has positions for."""
+    return int(config.text.get("max_position_embeddings", 512)) - _POSITION_OFFSET
+
+
+def checked_tokens(input_ids: Tensor, attention_mask: Tensor, config: ModelConfig) -> Tensor:
+    """(N, L) ids with padding under the mask; ``DataError`` when the text tower cannot take them.
+
+    RoBERTa numbers its positions by which ids are padding, and its vector is that of the first position.
+    """
+    if input_ids.ndim != 2 or input_ids.shape != attention_mask.shape:
+        raise DataError("token ids and their mask must both be (N, L)", hint="pass what one tokenizer call returned")
+    kept = attention_mask.bool()
+    ids = input_ids.masked_fill(~kept, config.text.get("pad_token_id", 1))
+    if not ids.numel():
+        return ids
+    if not bool(kept[:, 0].all()):
+        raise DataError("a text begins with padding", hint="pad on the right, and give each text a token")
+    if int(kept.sum(dim=1).max()) > longest_text(config):
+        raise DataError(f"a text has more than {longest_text(config)} tokens", hint="cut it there")
+    vocabulary = int(config.text.get("vocab_size", 50_265))
+    if int(ids.min()) < 0 or int(ids.max()) >= vocabulary:
+        raise DataError(f"a token id is not below {vocabulary}", hint="use the tokenizer of this model")
+    return ids
 
 
 def copy_tokenizer(folder: Path, out: Path) -> bool:

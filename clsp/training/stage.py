@@ -16,7 +16,7 @@ from clsp.errors import ModelError
 from clsp.hashing import canonical_json
 from clsp.model import DualEncoder, ModelConfig, freeze, preset
 from clsp.model.directory import load_weights, read_config, save_model
-from clsp.model.tokens import TextTokenizer, read_tokenizer
+from clsp.model.tokens import TextTokenizer, longest_text, read_tokenizer
 from clsp.records import Example
 from clsp.storage import ObjectStore, open_store
 from clsp.training.checkpoints import Checkpoints
@@ -85,11 +85,6 @@ def _tokenizer(job: Job) -> TextTokenizer:
     if tokenizer is None:
         raise ModelError("the model has no tokenizer", hint="name a folder in train.tokenizer")
     return tokenizer
-
-
-def longest_text(config: ModelConfig) -> int:
-    """Tokens that the text tower has positions for; RoBERTa keeps two positions for itself."""
-    return int(config.text["max_position_embeddings"]) - 2
 
 
 def make_order(examples: list[Example], stage: StageSettings) -> BatchOrder:

@@ -16,12 +16,12 @@ from clsp.data.tokenizer import train_tokenizer
 from clsp.errors import TrainingError
 from clsp.hashing import canonical_json, digest
 from clsp.model import preset
+from clsp.model.tokens import longest_text
 from clsp.records import Example
 from clsp.storage import ObjectStore
 from clsp.storage.files import fetch_files, save_files
 from clsp.storage.manifest import Shard, load_manifest
 from clsp.training.job import Job, training_examples
-from clsp.training.stage import longest_text
 
 _WEIGHTS = ("*.safetensors", "config.json")
 

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 
 import clsp
 from clsp.errors import ClspError, DataError, ModelError
+from clsp.model.waveforms import at_model_rate
 from clsp.registry import move_alias, publish
 from clsp.storage import open_store
 from tests.tiny_model import TEXTS, tone, write_tiny_model
@@ -99,11 +100,57 @@ def test_nothing_in_gives_no_rows(model):
         torch.zeros(16_000, dtype=torch.int16),
         torch.full((16_000,), float("nan")),
         torch.zeros(2, 16_000),
+        torch.zeros(0),
+        torch.full((16_000,), float("-inf")),
+        3_000 * torch.sin(torch.arange(16_000.0)),
     ],
+    ids=["short", "integers", "nan", "stereo", "empty", "infinite", "loud as int16"],
 )
 def test_clips_that_cannot_be_embedded_are_refused(model, clip):
     with pytest.raises(DataError, match="hint"):
         model.encode_speech([clip])
+
+
+@pytest.mark.parametrize("rate", [0, -16_000, 16_000.5])
+def test_rates_that_are_none_are_refused(model, rate):
+    with pytest.raises(DataError, match="sampling rate"):
+        model.encode_speech([CLIPS[0]], sampling_rate=rate)
+
+
+def test_one_bare_clip_is_explained(model):
+    with pytest.raises(DataError, match="into a list"):
+        model.encode_speech(CLIPS[0])
+
+
+@pytest.mark.parametrize("rate", [44_100, 22_050, 8_000])
+def test_what_the_model_cannot_hear_does_not_reach_it(model, rate):
+    """A tone above 8 kHz must vanish, not come back as one below it; one below keeps its vector at any rate."""
+    if rate > 32_000:
+        high = torch.from_numpy(tone(1.0, 12_000, rate))
+        (heard,) = at_model_rate([high], rate)
+        assert heard[1_000:-1_000].abs().max() < 1e-3 * high.abs().max()
+    audible, wanted = tone(1.5, 300, rate), tone(1.5, 300)
+    assert (model.encode_speech([audible], sampling_rate=rate) @ model.encode_speech([wanted]).T).item() > 0.99
+
+
+@pytest.mark.parametrize("clip", [torch.zeros(16_000), torch.from_numpy(tone(0.25)), torch.from_numpy(tone(30.0))])
+def test_silence_and_extreme_lengths_have_vectors(model, clip):
+    assert model.encode_speech([clip]).norm().item() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask", "complaint"),
+    [
+        ([[0, 5, 2]], [[1, 1]], "both be"),
+        ([[1, 0, 2]], [[0, 1, 1]], "begins with padding"),
+        ([[0, 320, 2]], [[1, 1, 1]], "not below 320"),
+        ([[0, -1, 2]], [[1, 1, 1]], "not below 320"),
+        ([[0] * 65], [[1] * 65], "more than 64 tokens"),
+    ],
+)
+def test_tokens_that_do_not_fit_are_refused(model, ids, mask, complaint):
+    with pytest.raises(DataError, match=complaint):
+        model.encode_tokens(torch.tensor(ids), torch.tensor(mask))
 
 
 def test_lengths_must_fit(model):
