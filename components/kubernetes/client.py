@@ -44,6 +44,19 @@ class Cluster:
             return None
         return found
 
+    def read(self, path: str, **query: Any) -> Any | None:
+        """What the API answers at ``path`` (of any namespace, or of none), or None: for those who only look."""
+        try:
+            return self._requests.json("GET", path, query)
+        except AbsentError:
+            return None
+
+    def review(self, path: str, body: Object) -> Object:
+        """The status of a review (of access, say), which the API fills in and does not keep."""
+        answered: Object = self._requests.json("POST", path, {}, body)
+        status: Object = answered["status"]
+        return status
+
     def find(self, kind: Kind, selector: str = "", fields: str = "") -> list[Object]:
         """Objects of a kind that match the label and field selectors."""
         items, _ = self._list(kind, {"labelSelector": selector, "fieldSelector": fields})

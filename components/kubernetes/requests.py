@@ -97,6 +97,10 @@ class AbsentError(ClusterError):
     """The API server knows no such object, or no such kind."""
 
 
+class ForbiddenError(ClusterError):
+    """The account may not do this."""
+
+
 class ExpiredError(ClusterError):
     """The version to watch from is too old: list again."""
 
@@ -109,7 +113,7 @@ def explain(what: str, status: int, body: Any) -> ClusterError:
     if status == 410:
         return ExpiredError(f"{what}: {reason}")
     if status in (401, 403):
-        return ClusterError(
+        return ForbiddenError(
             f"not allowed: {reason}",
             hint="give the step's service account this verb (the chart's Role has it), or use another kubectl context",
         )

@@ -5,7 +5,20 @@ import sys
 import typer
 
 from clsp.errors import ClspError
-from pipelines.cli import annotate, dashboards, demo, evaluate, model, plan, run, runs, schedule, serve, transfer
+from pipelines.cli import (
+    annotate,
+    dashboards,
+    demo,
+    doctor,
+    evaluate,
+    model,
+    plan,
+    run,
+    runs,
+    schedule,
+    serve,
+    transfer,
+)
 
 app = typer.Typer(
     name="clsp",
@@ -14,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, run, runs, schedule, annotate, evaluate, serve, model, transfer, plan, dashboards):
+for module in (demo, run, runs, schedule, annotate, evaluate, serve, model, transfer, plan, dashboards, doctor):
     module.add_commands(app)
 
 

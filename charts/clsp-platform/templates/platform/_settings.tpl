@@ -41,6 +41,7 @@ uses:
   kserve: {{ ne .Values.serving.model.uri "" }}
   kueue: {{ .Values.kueue.enabled }}
   keda: {{ .Values.serving.autoscaling.keda.enabled }}
+  canary: {{ .Values.serving.canary.enabled }}
   prometheusOperator: {{ or .Values.monitoring.monitors.enabled .Values.monitoring.rules.enabled }}
   grafana: {{ .Values.monitoring.dashboards.enabled }}
 {{- end -}}
