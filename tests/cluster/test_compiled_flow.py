@@ -1,0 +1,113 @@
+"""Every executor of the compiled full flow as the pod it describes, from ingest to serve, over S3 in the cluster.
+
+It ends with the manifests of the local run, also when a step's pod is deleted in the middle and started again.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from clsp.audio.synthesis import plan_corpus, write_corpus
+from clsp.config import load_config
+from clsp.storage import open_store
+from components.runner import read_reports
+from pipelines.arguments import settings_parameters
+from pipelines.compile import COMPILED
+from pipelines.steps import STEPS
+from tests.cluster.executor_pods import CompiledFlow, executor_pod, output_of
+from tests.cluster.harness.waiting import until
+from tests.cluster.host_environment import host_environment
+from tests.flow.small_flow import SMALL, run_small_flow
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(2400)]
+
+FLOW = CompiledFlow.read(COMPILED / "full.yaml")
+RUN = "compiled"
+INTERRUPTED = "train-stage1"
+STEP_SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus") / "audio"
+    write_corpus(folder, plan_corpus(seed=1, speakers=6, clips_per_speaker=5))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local_manifests(corpus, tmp_path_factory) -> dict[str, str]:
+    """What the same flow gives on this machine."""
+    store = str(tmp_path_factory.mktemp("local") / "store")
+    return {
+        name: report.manifest
+        for name, report in run_small_flow(corpus, store, "local", load_config(str(SMALL))).items()
+    }
+
+
+@pytest.fixture
+def store(cluster, namespace, monkeypatch, corpus):
+    """A prefix of its own on the cluster's S3 with the recordings in it, and the Secret that the flow reads."""
+    keys = {
+        "AWS_ACCESS_KEY_ID": cluster.store.access_key,
+        "AWS_SECRET_ACCESS_KEY": cluster.store.secret_key,
+        "AWS_REGION": "us-east-1",
+    }
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "clsp-store"}}
+    inside = {**keys, "AWS_ENDPOINT_URL": cluster.store.endpoint}
+    cluster.kubectl.within(namespace).apply([{**secret, "stringData": inside}])
+    for name, value in {**keys, "AWS_ENDPOINT_URL": cluster.store.host_endpoint}.items():
+        monkeypatch.setenv(name, value)
+    raw = open_store(f"s3://{cluster.store.bucket}/{namespace}/raw")
+    for path in sorted(path for path in corpus.rglob("*") if path.is_file()):
+        raw.put_file(path.relative_to(corpus).as_posix(), path)
+    return open_store(f"s3://{cluster.store.bucket}/{namespace}/store")
+
+
+class Runner:
+    """Starts the tasks of the flow as pods, in order, and takes their outputs over."""
+
+    def __init__(self, kubectl, store, environment):
+        raw = store.uri.replace("/store", "/raw")
+        values = {"store": store.uri, "run_id": "", "source": raw, "metadata": f"{raw}/metadata.csv"}
+        self.arguments = {**settings_parameters(load_config(str(SMALL))), **values}
+        self.kubectl, self.environment = kubectl, environment
+        self.outputs: dict[str, str] = {}
+
+    def start(self, task: str) -> None:
+        inputs = FLOW.inputs(task, self.arguments, self.outputs)
+        self.kubectl.apply([executor_pod(FLOW, task, inputs, RUN, self.environment)])
+
+    def finish(self, task: str) -> None:
+        until(f"{task} ends", lambda: self._status(task)["phase"] in {"Succeeded", "Failed"}, STEP_SECONDS, every=1)
+        pod = self.kubectl.get("pod", task)
+        assert pod["status"]["phase"] == "Succeeded", f"{pod['status']}\n{self.kubectl('logs', task, '--tail=60')}"
+        self.outputs[task] = output_of(pod)
+        self.kubectl("delete", "pod", task)
+
+    def _status(self, task: str) -> dict:
+        return self.kubectl.get("pod", task)["status"]
+
+    def manifests(self) -> dict[str, str]:
+        return {task.replace("-", "_"): self.outputs[task] for task in self.outputs}
+
+
+def test_the_compiled_flow_in_pods_leaves_the_manifests_of_the_local_run(cluster, namespace, store, local_manifests):
+    kubectl = cluster.kubectl.within(namespace)
+    with host_environment(cluster, namespace) as environment:
+        runner = Runner(kubectl, store, environment)
+        for task in FLOW.tasks():
+            runner.start(task)
+            if task == INTERRUPTED:
+                delete_in_the_middle(kubectl, store, task)
+                runner.start(task)
+            runner.finish(task)
+    assert runner.manifests() == local_manifests
+    reports = read_reports(store, RUN)  # the pod's label named the run, as it does for recurring runs
+    assert set(reports) == set(STEPS)
+
+
+def delete_in_the_middle(kubectl, store, task: str) -> None:
+    """Delete a training pod once it has left a checkpoint."""
+    until(f"{task} has left a checkpoint", lambda: any(store.list("checkpoints/")), STEP_SECONDS)
+    kubectl("delete", "pod", task, "--grace-period=0", "--force", "--wait=true")
+    assert "train_stage1" not in read_reports(store, RUN), "it was deleted too late to be in the middle"
