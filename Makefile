@@ -72,6 +72,7 @@ check: $(READY)  ## Format, lint, types, layers, and whether the compiled flows 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pipelines.chart --check
 	@$(BIN)/python -m pipelines.compile --check
 
 compile: $(READY)  ## Compile the flows to pipelines/compiled, for any KFP >= 2.17
