@@ -129,6 +129,17 @@ def test_the_schedules_of_a_release_are_declared_as_the_command_reads_them() -> 
     assert (nothing.owner, nothing.schedules) == (declared.owner, ())
 
 
+def test_the_serve_step_never_makes_endpoints_that_the_chart_owns() -> None:
+    released = {}
+    for shape in ("minimal", "dev-cpu"):
+        objects = render_shape(shape)
+        owned = {item["metadata"]["name"] for item in objects if item["kind"] == "InferenceService"}
+        config = parse_settings(Config, yaml.safe_load(find(objects, "ConfigMap", "-platform")["data"]["clsp.yaml"]))
+        released[shape] = config.cluster.release
+        assert not owned & {f"{config.cluster.release}-{tower}" for tower in ("speech", "text")}
+    assert released == {"minimal": "clsp", "dev-cpu": "clsp-runs"}
+
+
 def test_pools_of_the_chart_are_those_of_the_code() -> None:
     data = find(render({}), "ConfigMap", "-platform")["data"]
     assert parse_settings(Config, yaml.safe_load(data["clsp.yaml"])).cluster.pools == ClusterSettings().pools

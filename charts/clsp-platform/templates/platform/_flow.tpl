@@ -9,7 +9,9 @@
 {{- range $role := list "step" "trainer" "embedder" -}}
 {{- $_ := set $images $role (include "clsp.image" (dict "root" $ "role" $role)) -}}
 {{- end -}}
-{{- $cluster := dict "enabled" true "namespace" .Release.Namespace "release" (include "clsp.fullname" .) "pools" $pools "images" $images -}}
+{{- /* The serve step makes endpoints of its release's name: never those that the chart owns. */ -}}
+{{- $release := ternary (include "clsp.fullname" .) (printf "%s-runs" (include "clsp.fullname" .)) (eq .Values.serving.model.uri "") -}}
+{{- $cluster := dict "enabled" true "namespace" .Release.Namespace "release" $release "pools" $pools "images" $images -}}
 {{- $_ := set $cluster "service_account" (printf "%s-trainer" (include "clsp.fullname" .)) -}}
 {{- $_ := set $cluster "store_secret" .Values.store.secretName -}}
 {{- range $work := list "annotate" "verify" "train" "serve" -}}
