@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tests.cluster.harness.kubectl import Kubectl
+from tests.cluster.harness.waiting import until
 
 Object = dict[str, Any]
 
@@ -54,5 +55,6 @@ def install(kubectl: Kubectl, objects: Iterable[Object]) -> None:
     if first:
         kubectl.apply(first)
     if definitions:
-        kubectl.wait("condition=Established", *definitions)
+        # kubectl wait fails on a definition so young that it has no conditions yet
+        until("the definitions are established", lambda: kubectl.wait("condition=Established", *definitions), 240)
     kubectl.apply(rest)

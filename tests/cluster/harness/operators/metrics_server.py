@@ -17,7 +17,7 @@ def often(pod: Object) -> None:
     quick(pod)
     container = pod["containers"][0]
     kept = [one for one in container["args"] if not one.startswith("--metric-resolution")]
-    container["args"] = [*kept, "--metric-resolution=10s", "--kubelet-insecure-tls"]
+    container["args"] = [*kept, "--metric-resolution=10s", "--kubelet-request-timeout=5s", "--kubelet-insecure-tls"]
     container["resources"] = {"requests": {"cpu": "20m", "memory": "50Mi"}}
 
 
