@@ -20,12 +20,16 @@ _PATHS: list[Any] = [PosixPath, PurePosixPath, PureWindowsPath, WindowsPath]
 
 @dataclass(frozen=True)
 class IcefallCheckpoint:
-    """Weights under the names of reference 1.3, their running average (float64) if kept, and batches seen so far."""
+    """Weights under the names of reference 1.3, their running average (float64) if kept, batches so far.
+
+    ``period`` is after how many batches the average takes the weights in.
+    """
 
     name: str
     weights: Weights
     average: Weights | None
     batches: int | None
+    period: int | None
 
 
 def read_icefall(path: Path) -> IcefallCheckpoint:
@@ -33,12 +37,13 @@ def read_icefall(path: Path) -> IcefallCheckpoint:
     document = _load(path)
     if not (isinstance(document, Mapping) and isinstance(document.get("model"), Mapping)):
         raise ModelError(f"{path.name} holds no key 'model'", hint="give a training checkpoint, not an optimiser state")
-    average, batches = document.get("model_avg"), document.get("batch_idx_train")
+    average, batches, period = (document.get(key) for key in ("model_avg", "batch_idx_train", "average_period"))
     return IcefallCheckpoint(
         name=path.name,
         weights=_tensors(path, document["model"]),
         average=_tensors(path, average) if isinstance(average, Mapping) else None,
         batches=batches if isinstance(batches, int) else None,
+        period=period if isinstance(period, int) else None,
     )
 
 

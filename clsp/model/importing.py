@@ -46,17 +46,21 @@ def import_model(path: Path, out: Path, options: ImportOptions | None = None) ->
     ``ModelError`` when ``out`` exists, or when names or shapes do not fit; nothing is left behind then.
     """
     options = options or ImportOptions()
-    if out.exists():
-        raise ModelError(f"{out.name!r} exists already", hint="name a folder that does not exist yet")
     if not path.exists():
         raise ModelError(f"there is no {str(path)!r}", hint="give a model directory or an icefall .pt")
-    source = _assembled(path, options)
-    towers = build_towers(source, seed=options.seed)
+    return write_source(_assembled(path, options), out, options.tokenizer or options.text, options.seed)
+
+
+def write_source(source: Source, out: Path, tokenizer: Path | None, seed: int = 0) -> ImportedModel:
+    """Write a source to ``out``, with the tokenizer of a folder or else of the source."""
+    if out.exists():
+        raise ModelError(f"{out.name!r} exists already", hint="name a folder that does not exist yet")
+    towers = build_towers(source, seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         written = Path(scratch) / "model"
         save_model(written, towers, source.config)
-        has_tokenizer = copy_tokenizer(options.tokenizer or options.text or source.folder, written)
+        has_tokenizer = copy_tokenizer(tokenizer or source.folder, written)
         written.rename(out)
     sizes = [math.prod(value.shape) for value in towers.state_dict().values()]
     return ImportedModel(str(out), source.kind, sum(sizes), len(sizes), tuple(sorted(source.absent)), has_tokenizer)

@@ -7,6 +7,7 @@ import typer
 from clsp.errors import ClspError
 from pipelines.cli import (
     annotate,
+    average,
     dashboards,
     demo,
     doctor,
@@ -27,7 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, run, runs, schedule, annotate, evaluate, serve, model, transfer, plan, dashboards, doctor):
+for module in (
+    demo, run, runs, schedule, annotate, evaluate, serve, model, transfer, average, plan, dashboards, doctor,
+):  # fmt: skip
     module.add_commands(app)
 
 

@@ -1,0 +1,42 @@
+"""``clsp average``: one model from an interval of a training run."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from clsp.errors import ConfigError
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register this journey's commands."""
+    app.command("average")(average)
+
+
+def average(
+    checkpoints: Annotated[list[str], typer.Argument(help="Ends of the interval: .pt, or STORE/checkpoints/RUN@STEP")],
+    out: Annotated[Path, typer.Option(help="Model directory to write; it must not exist")],
+    model: Annotated[Path | None, typer.Option(help="Model directory of the run: its shape and tokenizer")] = None,
+    preset: Annotated[str, typer.Option(help="Shape, when there is no model directory: tiny … clsp-xlarge")] = "",
+    period: Annotated[int, typer.Option(min=1, help="Batches between updates of an icefall average")] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
+) -> None:
+    """Average the weights between two checkpoints of a run, exactly; of one checkpoint, over all of its run.
+
+    Example: clsp average epoch-17.pt epoch-45.pt --model published --out averaged
+    """
+    from clsp.model import preset as named
+    from clsp.model.directory import read_config
+    from clsp.training.averaging import interval_mean, read_running_mean, write_mean
+
+    if (model is None) == (not preset):
+        raise ConfigError("the shape of the model is needed, once", hint="give --model DIR or --preset NAME")
+    config = read_config(model) if model is not None else named(preset)
+    mean = interval_mean([read_running_mean(place, period) for place in checkpoints])
+    written = write_mean(mean, config, out, model)
+    if as_json:
+        typer.echo(orjson.dumps(asdict(written) | {"batches": mean.batches}).decode())
+        return
+    typer.echo(f"{written.folder}: mean over {mean.batches:,} batches, {mean.name}")
