@@ -8,6 +8,7 @@ from clsp.errors import ClspError
 from pipelines.cli import (
     annotate,
     average,
+    bench,
     dashboards,
     demo,
     doctor,
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, run, runs, schedule, annotate, evaluate, serve, model, transfer, average, plan, dashboards, doctor,
+    demo, run, runs, schedule, annotate, evaluate, serve, model, transfer, average, bench, plan, dashboards, doctor,
 ):  # fmt: skip
     module.add_commands(app)
 
