@@ -112,14 +112,14 @@ def explain(what: str, status: int, body: Any) -> ClusterError:
         return AbsentError(f"{what}: {reason}", hint="is its operator installed? `clsp doctor` lists what is missing")
     if status == 410:
         return ExpiredError(f"{what}: {reason}")
+    if status in (400, 422) or "admission webhook" in reason:  # webhooks answer 403 to what they do not like
+        return ClusterError(
+            f"the cluster refuses the object: {reason}", hint="look at the cluster section of the configuration"
+        )
     if status in (401, 403):
         return ForbiddenError(
             f"not allowed: {reason}",
             hint="give the step's service account this verb (the chart's Role has it), or use another kubectl context",
-        )
-    if status in (400, 422):
-        return ClusterError(
-            f"the cluster refuses the object: {reason}", hint="look at the cluster section of the configuration"
         )
     return ClusterError(
         f"{what} failed ({status or 'no connection'}): {reason}",

@@ -5,10 +5,13 @@ a shell. So they run the code of this checkout, whatever its state, without buil
 """
 
 import base64
+import json
 import os
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,7 +19,7 @@ from clsp.storage import ObjectStore, open_store
 from tests.cluster.harness.access import Access
 
 ROOT = Path(__file__).parents[2]
-CODE = "/opt/clsp-code"
+PACKAGES = ("clsp", "components", "data_quality", "pipelines", "serving")
 SECRET = "clsp-store"
 SIZE = {"gpus": 0, "cpu": "50m", "cpu_limit": "2", "memory": "128Mi", "memory_limit": "4Gi", "shm": "256Mi"}
 WORK = {"pool": "cpu", "size": SIZE, "pending_seconds": 600, "timeout_seconds": 1200}
@@ -31,14 +34,17 @@ def cluster_settings(cluster: Access, namespace: str, **sections: dict[str, Any]
     folders = {str(Path(folder)) for folder in (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64")}
     folders |= {str(Path(folder).resolve()) for folder in (sys.prefix, sys.base_prefix)}
     mounts = [{"path": folder, "host_path": str(Path(folder).resolve())} for folder in sorted(folders)]
+    # Where the environment expects our code: it may be installed from another checkout than this one.
+    installed = urlsplit(json.loads(distribution("clsp-platform").read_text("direct_url.json") or "{}")["url"]).path
+    code = [{"path": f"{installed}/{name}", "host_path": str(ROOT / name)} for name in PACKAGES]
     return {
         "enabled": True,
         "namespace": namespace,
         "store_secret": SECRET,
         "pools": {"cpu": {}, "a100": {}},
         "images": {**roles, "pull_policy": "IfNotPresent"},
-        "environment": {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": CODE},
-        "mounts": [*mounts, {"path": CODE, "host_path": str(ROOT)}],
+        "environment": {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+        "mounts": [*mounts, *code],
         **{name: {**WORK, **section} for name, section in sections.items()},
     }
 

@@ -7,6 +7,7 @@ import pytest
 from clsp.errors import ClusterError
 from components.kubernetes.client import connect
 from components.kubernetes.objects import JOB, POD, Kind, Ref, condition, labels_of, new_object, owned, work_name
+from components.kubernetes.requests import explain
 from tests.components.kubernetes.fake_api import fake_cluster
 
 PODS = "/api/v1/namespaces/team-a/pods"
@@ -61,6 +62,11 @@ def test_trouble_that_stays_is_explained(fake, fault, told, hint):
     with pytest.raises(ClusterError, match=told) as caught:
         cluster.apply(pod("b"))
     assert hint in caught.value.hint
+
+
+def test_a_webhook_that_denies_an_object_does_not_mean_missing_rights():
+    denied = explain("PATCH x", 403, b'{"message": "admission webhook \\"v.kserve.io\\" denied the request: no name"}')
+    assert denied.args[0].startswith("the cluster refuses the object: admission webhook")
 
 
 def test_an_unknown_kind_names_what_is_missing(fake):
