@@ -8,7 +8,7 @@ import soundfile
 from clsp.records import Example
 from clsp.storage import ObjectStore
 from clsp.storage.audio_shards import Sound, save_audio
-from clsp.storage.manifest import Counts, Manifest, Recipe, save_manifest, save_rows
+from clsp.storage.manifest import Counts, Manifest, Recipe, load_manifest, read_rows, save_manifest, save_rows
 
 RATE = 16_000
 LEVELS = ("quiet", "loud", "very loud")
@@ -62,3 +62,9 @@ def _example(number: int, clip: str, split: str, place: tuple[str, int, int]) ->
         audio_length=place[2],
         measures={},
     )
+
+
+def training_examples(store: ObjectStore, manifest: str) -> list[Example]:
+    """The examples of the train split, in manifest order."""
+    rows = read_rows(store, load_manifest(store, manifest), "examples", Example)
+    return [example for example in rows if example.split == "train"]

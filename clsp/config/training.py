@@ -29,15 +29,20 @@ class OptimiserSettings(Section):
 
 
 class BatchSettings(Section):
-    """How clips are grouped: duration buckets, a fixed number of clips a global batch."""
+    """How clips are grouped: duration buckets, and a fixed number of clips or of seconds a global batch."""
 
     global_clips: int = Field(64, ge=2, description="Clips of one global batch, the same at any world size")
+    global_seconds: float = Field(
+        0,
+        ge=0,
+        description="Seconds of speech a global batch, in place of global_clips; published: 6400. 0: clips count",
+    )
     micro_batches: int = Field(
         2,
         ge=1,
         description="Parts of a global batch, each with its own padding and dropout; no more processes than these",
     )
-    buckets: int = Field(4, ge=1, description="Duration buckets of equal size")
+    buckets: int = Field(4, ge=1, description="Duration buckets, each with about the same seconds of speech")
 
 
 class StageSettings(Section):
@@ -74,6 +79,7 @@ class LoaderSettings(Section):
     """How batches are prepared; none of it changes what a batch holds."""
 
     workers: int = Field(1, ge=0, description="Threads a process that prepare batches ahead; 0 prepares on demand")
+    readers: int = Field(8, ge=1, description="Clips a process reads and decodes at once")
     cache_mib: int = Field(512, ge=0, description="Features that each process keeps in memory, in MiB")
 
 
@@ -107,6 +113,7 @@ class TrainSettings(Section):
     timeout_seconds: float = Field(600.0, gt=0, description="A worker silent for longer is taken for lost")
     restarts: int = Field(3, ge=0, description="How often workers start again after one was lost, before the run ends")
     grace_seconds: int = Field(30, ge=1, description="Time to save and leave after SIGTERM, before SIGKILL")
+    journal: str = Field("", description="File that takes a JSON line of progress every log_every steps; empty: none")
     minutes: float = Field(0.0, ge=0, description="What both stages are expected to take; 0 where nobody measured")
     loader: LoaderSettings = LoaderSettings()
     memory: MemorySettings = MemorySettings()

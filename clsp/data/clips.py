@@ -6,6 +6,7 @@ rest again, so the same loader serves both.
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import numpy as np
@@ -21,15 +22,19 @@ from clsp.storage.audio_shards import ByteRange, read_sound
 
 
 class ClipFeatures:
-    """Log-mel features of ``examples`` by position; at most ``cache_bytes`` of them stay in memory."""
+    """Log-mel features of ``examples`` by position; at most ``cache_bytes`` of them stay in memory.
 
-    def __init__(self, store: ObjectStore, examples: Sequence[Example], cache_bytes: int) -> None:
+    ``readers`` clips are read at once.
+    """
+
+    def __init__(self, store: ObjectStore, examples: Sequence[Example], cache_bytes: int, readers: int = 1) -> None:
         self._store = store
         self._examples = examples
         self._fbank = Fbank()
         self._left = cache_bytes
         self._kept: dict[int, Tensor] = {}
         self._lock = Lock()
+        self._pool = ThreadPoolExecutor(readers, "clips") if readers > 1 else None
 
     def __getitem__(self, position: int) -> Tensor:
         """(frames, 128) float32; DataError when the clip cannot be decoded or holds no frame."""
@@ -38,6 +43,12 @@ class ClipFeatures:
         features = self._compute(self._examples[position])
         self._keep(position, features)
         return features
+
+    def many(self, positions: Sequence[int]) -> list[Tensor]:
+        """Features of several clips, read and decoded at once: a ranged read waits far longer than it works."""
+        if self._pool is None or all(position in self._kept for position in positions):
+            return [self[position] for position in positions]
+        return list(self._pool.map(self.__getitem__, positions))
 
     def _compute(self, example: Example) -> Tensor:
         place = ByteRange(example.audio_key, example.audio_offset, example.audio_length)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,10 +36,19 @@ class Batch:
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
-def padding_share(batches: Sequence[Batch]) -> float:
-    """Share of the frames of some micro-batches that is padding."""
-    real = sum(int(batch.lengths.sum()) for batch in batches)
-    return 1.0 - real / sum(batch.features.shape[0] * batch.features.shape[1] for batch in batches)
+class Sizes(NamedTuple):
+    """Clips, frames of speech, and frames with their padding of some micro-batches."""
+
+    clips: float = 0
+    frames: float = 0
+    padded_frames: float = 0
+
+    @classmethod
+    def of(cls, batches: Sequence[Batch]) -> "Sizes":
+        """Sums over micro-batches."""
+        frames = sum(int(batch.lengths.sum()) for batch in batches)
+        padded = sum(batch.features.shape[0] * batch.features.shape[1] for batch in batches)
+        return cls(sum(len(batch.clips) for batch in batches), frames, padded)
 
 
 def pad_features(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

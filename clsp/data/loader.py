@@ -64,7 +64,7 @@ class Loader:
     def _part(self, step: int, task: Task, number: int, positions: Sequence[int]) -> Batch:
         chosen = [self.examples[position] for position in positions]
         texts = stack_captions([captions_for(example, task, self.order.seed, step) for example in chosen])
-        features, lengths = pad_features([self.features[position] for position in positions])
+        features, lengths = pad_features(self.features.many(positions))
         input_ids, attention_mask = pad_tokens(self.tokenizer.ids(texts))
         ids = tuple(example.segment_id for example in chosen)
         return Batch(step, number, task, features, lengths, input_ids, attention_mask, ids)

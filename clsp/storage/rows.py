@@ -6,7 +6,7 @@ The Arrow schema is read off the dataclass, so a record type is written once, in
 import io
 import types
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -53,6 +53,11 @@ def encode_rows(record: type[Row], rows: Sequence[Row]) -> bytes:
 
 def decode_rows(record: type[Row], data: bytes) -> list[Row]:
     """Rows of Parquet bytes; ``DataError`` when the columns are not those of ``record``."""
+    return list(map(row_maker(record), decode_table(record, data).to_pylist()))
+
+
+def decode_table(record: type, data: bytes) -> Any:
+    """Arrow table of Parquet bytes; ``DataError`` when the columns are not those of ``record``."""
     try:
         table = pq.read_table(io.BytesIO(data))
     except pa.ArrowInvalid as error:
@@ -64,8 +69,13 @@ def decode_rows(record: type[Row], data: bytes) -> list[Row]:
             f"a shard does not hold {record.__name__} rows: columns {table.schema.names}",
             hint="it was written by another version: run the step that made it again",
         )
+    return table
+
+
+def row_maker(record: type[Row]) -> Callable[[Mapping[str, Any]], Row]:
+    """What makes a row of the values that Arrow holds for it."""
     makers = _makers(record)
-    return [record(**{key: makers[key](value) for key, value in row.items()}) for row in table.to_pylist()]
+    return lambda values: record(**{key: makers[key](value) for key, value in values.items()})
 
 
 def _makers(record: type) -> dict[str, Any]:

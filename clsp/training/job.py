@@ -8,9 +8,6 @@ import orjson
 
 from clsp.config import StageSettings, TrainSettings
 from clsp.hashing import canonical_json
-from clsp.records import Example
-from clsp.storage import ObjectStore
-from clsp.storage.manifest import load_manifest, read_rows
 
 JOB_FILE = "job.json"
 ERROR_FILE = "error.json"  # what no restart mends
@@ -53,6 +50,11 @@ class Job:
         """Folder of the trained model."""
         return Path(self.folder, "model")
 
+    @property
+    def table(self) -> Path:
+        """Folder of the examples, laid out for all processes of this machine."""
+        return Path(self.folder, "examples")
+
     def write(self) -> Path:
         """Write the job's file and return its path."""
         path = Path(self.folder, JOB_FILE)
@@ -63,9 +65,3 @@ class Job:
     def read(cls, path: Path) -> "Job":
         """The job of a file that ``write`` wrote."""
         return cls(**orjson.loads(path.read_bytes()))
-
-
-def training_examples(store: ObjectStore, manifest: str) -> list[Example]:
-    """The examples of the train split, in manifest order."""
-    rows = read_rows(store, load_manifest(store, manifest), "examples", Example)
-    return [example for example in rows if example.split == "train"]

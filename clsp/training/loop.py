@@ -5,11 +5,13 @@ all gradients have met; it saves that alone, so that the next world goes on from
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from clsp.config import CheckpointSettings
+from clsp.data.collate import Sizes
 from clsp.data.loader import Loader, Parts
-from clsp.errors import StorageError
+from clsp.errors import DataError, StorageError
 from clsp.logs import get_logger
 from clsp.training.average import RunningAverage
 from clsp.training.checkpoints import Checkpoint, Checkpoints
@@ -28,6 +30,7 @@ def run_steps(
     checkpoints: Checkpoints,
     settings: CheckpointSettings,
     stop: StopRequest | None = None,
+    journal: Path | None = None,
 ) -> None:
     """Train up to the stage's last step. Every process calls it; the leading one commits and reports.
 
@@ -35,15 +38,20 @@ def run_steps(
     """
     average = RunningAverage(settings.average_every)
     start, end = resume(trainer, checkpoints, average), trainer.objective.settings.steps
-    reporter = Reporter(trainer.objective.stage, end, loader.order.batch, speaks=trainer.world.leads)
+    every = trainer.objective.settings.log_every
+    reporter = Reporter(trainer.objective.stage, end, trainer.world, loader.waited, journal, every)
     with (
         (stop or StopRequest()).heard() as request,
         Saver(checkpoints, trainer.world) as saver,
         reporter.running(start),
     ):
-        run = _Run(trainer, loader, saver, average, request, settings.every, end)
-        for parts in loader.batches(start, end):
-            reporter.report(run.step(parts), parts)
+        run = _Run(trainer, loader, saver, average, request, settings.every, end, start)
+        try:
+            for parts in loader.batches(start, end):
+                reporter.report(*run.step(parts))
+        except DataError:
+            run.save_alone()
+            raise
 
 
 @dataclass
@@ -55,30 +63,32 @@ class _Run:
     stop: StopRequest
     every: int
     end: int
+    done: int
 
-    def step(self, parts: Parts) -> ProgressRow:
-        """One step and what is due after it."""
+    def step(self, parts: Parts) -> tuple[ProgressRow, Sizes]:
+        """One step and what is due after it; the sizes are those of the global batch."""
         step = parts[0].step
-        row = self._together(step, parts)
+        row, sizes = self._together(step, parts)
         if row is None:
             self._leave(step)
-        done = step + 1
+        self.done = done = step + 1
         if step % self.trainer.objective.settings.log_every == 0 or done == self.end:
             self.trainer.rows.append(row)
         self.average.update(self.trainer.model, done)
         self.saver.check()
         if done == self.end or done % self.every == 0:
             self.saver.save(self._checkpoint(done))
-        return row
+        return row, sizes
 
-    def _together(self, step: int, parts: Parts) -> ProgressRow | None:
+    def _together(self, step: int, parts: Parts) -> tuple[ProgressRow | None, Sizes]:
         """The step; None, and nothing done, when any process was told to stop before it."""
         try:
             with self.trainer.world.together(step):
-                (told,) = self.trainer.world.sum(self.stop.made)
-                return None if told else self.trainer.step(parts, self.loader.order.epoch(step))
+                told, *sizes = self.trainer.world.sum(self.stop.made, *Sizes.of(parts))
+                row = None if told else self.trainer.step(parts, self.loader.order.epoch(step))
+                return row, Sizes(*sizes)
         except InterruptionError:
-            self._save_alone(step)
+            self.save_alone()
             raise
 
     def _leave(self, step: int) -> NoReturn:
@@ -86,8 +96,11 @@ class _Run:
         self.saver.settle()
         raise told_to_stop(step)
 
-    def _save_alone(self, step: int) -> None:
-        """Save the whole state from this process, for the world that comes after."""
+    def save_alone(self) -> None:
+        """Save the whole state from this process: others are lost, or their data is, but no step that was taken."""
+        step = self.done
+        if step == 0:
+            return
         try:
             self.saver.checkpoints.save(self._checkpoint(step))
             log.info("checkpoint_saved_alone", step=step)

@@ -6,21 +6,19 @@ from pathlib import Path
 
 import torch
 
-from clsp.config import StageSettings
-from clsp.data.buckets import duration_buckets
 from clsp.data.clips import ClipFeatures
 from clsp.data.loader import Loader
-from clsp.data.order import BatchOrder
+from clsp.data.order import make_order
+from clsp.data.table import ExampleTable, example_table
 from clsp.data.tokenizer import vocabulary_size
 from clsp.errors import ModelError
 from clsp.hashing import canonical_json
 from clsp.model import DualEncoder, ModelConfig, freeze, preset
 from clsp.model.directory import load_weights, read_config, save_model
 from clsp.model.tokens import TextTokenizer, longest_text, read_tokenizer
-from clsp.records import Example
 from clsp.storage import ObjectStore, open_store
 from clsp.training.checkpoints import Checkpoints
-from clsp.training.job import Job, training_examples
+from clsp.training.job import Job
 from clsp.training.loop import run_steps
 from clsp.training.objectives import Objective
 from clsp.training.trainer import Trainer, make_optimiser
@@ -33,9 +31,10 @@ def train_stage(job: Job, world: World) -> None:
     """Train a job's stage to its end; the leading process writes the model directory and the progress rows."""
     store = open_store(job.store)
     trainer = make_trainer(job, world)
-    loader = make_loader(store, training_examples(store, job.examples), job, world)
+    loader = make_loader(store, example_table(store, job.examples, "train", job.table), job, world)
     settings = job.train_settings.checkpoint
-    run_steps(trainer, loader, Checkpoints(store, job.checkpoints, settings.keep), settings)
+    journal = Path(job.train_settings.journal) if job.train_settings.journal else None
+    run_steps(trainer, loader, Checkpoints(store, job.checkpoints, settings.keep), settings, journal=journal)
     if world.leads:
         _leave(trainer, job)
 
@@ -63,13 +62,13 @@ def _model_config(job: Job) -> ModelConfig:
     return preset(settings.preset).with_text(vocab_size=vocabulary_size(job.tokenizer))
 
 
-def make_loader(store: ObjectStore, examples: list[Example], job: Job, world: World) -> Loader:
+def make_loader(store: ObjectStore, examples: ExampleTable, job: Job, world: World) -> Loader:
     """The batches of this process."""
     settings, stage = job.train_settings, job.stage_settings
     return Loader(
         examples=examples,
-        features=ClipFeatures(store, examples, settings.loader.cache_mib * 2**20),
-        order=make_order(examples, stage),
+        features=ClipFeatures(store, examples, settings.loader.cache_mib * 2**20, settings.loader.readers),
+        order=make_order(examples.durations, stage.batch, stage.seed),
         tokenizer=_tokenizer(job),
         task_of=Objective(job.stage, stage).task,
         rank=world.rank,
@@ -85,12 +84,6 @@ def _tokenizer(job: Job) -> TextTokenizer:
     if tokenizer is None:
         raise ModelError("the model has no tokenizer", hint="name a folder in train.tokenizer")
     return tokenizer
-
-
-def make_order(examples: list[Example], stage: StageSettings) -> BatchOrder:
-    """The order of a stage's global batches."""
-    buckets = duration_buckets([example.duration_s for example in examples], stage.batch.buckets)
-    return BatchOrder(buckets, stage.batch.global_clips, stage.seed)
 
 
 def _leave(trainer: Trainer, job: Job) -> None:

@@ -6,12 +6,14 @@ one machine and a stage on a cluster start from the same bytes.
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from clsp.config import TrainSettings
+from clsp.data.table import example_table
 from clsp.data.tokenizer import train_tokenizer
 from clsp.errors import TrainingError
 from clsp.hashing import canonical_json, digest
@@ -21,7 +23,7 @@ from clsp.records import Example
 from clsp.storage import ObjectStore
 from clsp.storage.files import fetch_files, save_files
 from clsp.storage.manifest import Shard, load_manifest
-from clsp.training.job import Job, training_examples
+from clsp.training.job import Job
 
 _WEIGHTS = ("*.safetensors", "config.json")
 
@@ -45,19 +47,20 @@ def make_order(
 ) -> Order:
     """The order of a stage; its tokenizer is the earlier stage's, the one that is given, or trained here."""
     examples, *earlier = parents
-    rows = training_examples(store, examples)
-    if not rows:
-        raise TrainingError("there is no training example", hint="look at what validate and features rejected")
     initial = _files(load_manifest(store, earlier[0]).shards) if earlier else ()
-    return Order(
-        stage=stage,
-        examples=examples,
-        rows=len(rows),
-        checkpoints=checkpoints,
-        tokenizer=_without_weights(initial) if initial else _save_tokenizer(store, settings, rows),
-        initial=initial,
-        settings=settings.model_dump(mode="json"),
-    )
+    with tempfile.TemporaryDirectory(prefix="clsp-order-") as scratch:
+        rows = example_table(store, examples, "train", Path(scratch, "examples"))
+        if not rows:
+            raise TrainingError("there is no training example", hint="look at what validate and features rejected")
+        return Order(
+            stage=stage,
+            examples=examples,
+            rows=len(rows),
+            checkpoints=checkpoints,
+            tokenizer=_without_weights(initial) if initial else _save_tokenizer(store, settings, rows),
+            initial=initial,
+            settings=settings.model_dump(mode="json"),
+        )
 
 
 def save_order(store: ObjectStore, order: Order) -> str:
@@ -88,7 +91,7 @@ def lay_out(store: ObjectStore, order: Order, folder: Path) -> Job:
     )
 
 
-def _save_tokenizer(store: ObjectStore, settings: TrainSettings, rows: list[Example]) -> tuple[Shard, ...]:
+def _save_tokenizer(store: ObjectStore, settings: TrainSettings, rows: Sequence[Example]) -> tuple[Shard, ...]:
     with tempfile.TemporaryDirectory(prefix="clsp-tokenizer-") as scratch:
         folder = Path(scratch, "tokenizer")
         if settings.tokenizer:

@@ -8,8 +8,7 @@ import torch
 from clsp.audio.fbank import Fbank
 from clsp.data.clips import ClipFeatures, decode_flac
 from clsp.errors import DataError
-from clsp.training.job import training_examples
-from tests.speech import save_tones, tone_flac
+from tests.speech import save_tones, tone_flac, training_examples
 
 
 class CountingStore:

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from clsp.data.collate import Batch, pad_features, pad_tokens, padding_share, stack_captions
+from clsp.data.collate import Batch, Sizes, pad_features, pad_tokens, stack_captions
 from clsp.data.pairs import Task
 
 
@@ -25,7 +25,7 @@ def test_captions_are_stacked_first_of_all_then_second_of_all():
     assert stack_captions([("a1", "a2"), ("b1", "b2")]) == ["a1", "b1", "a2", "b2"]
 
 
-def test_padding_share():
+def test_padding_is_counted():
     padded, lengths = pad_features([torch.ones(1, 128), torch.ones(4, 128)])
     batch = Batch(0, 0, Task.FINE, padded, lengths, *pad_tokens([[0], [0]]), clips=("a", "b"))
-    assert padding_share([batch, batch]) == 3 / 8
+    assert Sizes.of([batch, batch]) == (4, 10, 16)

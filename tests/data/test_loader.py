@@ -7,8 +7,7 @@ from clsp.data.clips import ClipFeatures
 from clsp.data.loader import Loader
 from clsp.data.order import BatchOrder
 from clsp.data.pairs import Task
-from clsp.training.job import training_examples
-from tests.speech import save_tones
+from tests.speech import save_tones, training_examples
 
 
 class Bytes:
@@ -21,7 +20,7 @@ class Bytes:
 @pytest.fixture
 def make_loader(store):
     examples = training_examples(store, save_tones(store, 16))
-    order = BatchOrder((tuple(range(8)), tuple(range(8, 16))), 4, seed=3)
+    order = BatchOrder((tuple(range(8)), tuple(range(8, 16))), (4, 4), seed=3)
 
     def make(**options):
         features = ClipFeatures(store, examples, 2**20)

@@ -10,9 +10,8 @@ from clsp.data.order import BatchOrder
 from clsp.data.tokenizer import train_tokenizer, vocabulary_size
 from clsp.model.tokens import read_tokenizer
 from clsp.storage import ObjectStore, open_store
-from clsp.training.job import training_examples
 from clsp.training.world import World
-from tests.speech import save_tones
+from tests.speech import save_tones, training_examples
 from tests.training.nano import nano_config, nano_trainer
 
 OPTIMISER = OptimiserSettings(base_lr=0.01, warmup_batches=2, lr_batches=100)
@@ -38,7 +37,7 @@ class Bench:
 
     def loader(self, trainer):
         examples = training_examples(self.store, self.manifest)
-        order = BatchOrder((tuple(range(8)), tuple(range(8, 16))), 8, seed=3)
+        order = BatchOrder((tuple(range(8)), tuple(range(8, 16))), (8, 8), seed=3)
         tokenizer = read_tokenizer(self.folder, 62, vocabulary_size(self.folder))
         features = ClipFeatures(self.store, examples, 2**24)
         world = trainer.world
