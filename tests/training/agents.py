@@ -105,6 +105,16 @@ class Nodes:
         self.agents.append(Agent(process, folder))
         return self.agents[-1]
 
+    def join_while_held(self, alone: Agent) -> Agent:
+        """Start a node while the only worker of ``alone`` is stopped, until that agent has seen the new one."""
+        (worker,) = alone.workers()
+        worker.suspend()
+        seen = alone.log.count("closing signal SIGTERM")
+        added = self.add()
+        self.wait("notice of the new node", lambda: alone.log.count("closing signal SIGTERM") > seen)
+        worker.resume()
+        return added
+
     def steps(self) -> list[int]:
         """Steps that there are checkpoints of."""
         keys = open_store(str(self.root / "store")).list(f"{PREFIX}/steps/")
@@ -114,17 +124,18 @@ class Nodes:
         """Until a checkpoint of ``step`` or later is committed."""
         self.wait(f"a checkpoint of step {step}", lambda: max(self.steps(), default=0) >= step)
 
-    def wait(self, what: str, check: Callable[[], bool], seconds: float = 240) -> None:
+    def wait(self, what: str, check: Callable[[], bool], seconds: float = 200) -> None:
         deadline = time.monotonic() + seconds
         while not check():
             assert time.monotonic() < deadline, f"no {what}:\n{self.logs()}"
-            assert any(agent.process.poll() is None for agent in self.agents), f"no {what}, all ended:\n{self.logs()}"
+            ended = all(agent.process.poll() is not None for agent in self.agents)
+            assert not ended or check(), f"no {what}, all ended:\n{self.logs()}"
             time.sleep(0.1)
 
     def finish(self, *agents: Agent) -> Checkpoint:
         """Wait for these agents to end well; returns the last checkpoint."""
-        for agent in agents:
-            assert agent.process.wait(300) == 0, self.logs()
+        self.wait("end", lambda: all(agent.process.poll() is not None for agent in agents))
+        assert [agent.process.returncode for agent in agents] == [0] * len(agents), self.logs()
         return self.checkpoints.latest()
 
     def logs(self) -> str:

@@ -69,7 +69,7 @@ def test_a_preempted_node_saves_and_leaves_and_a_new_one_is_taken_in(cluster, un
     assert second.preempt() == 75
     assert "training was told to stop and saved step" in second.log
     cluster.wait_for_step(20)
-    third = cluster.add()
+    third = cluster.join_while_held(first)
     assert_same(cluster.finish(first, third), undisturbed)
     assert '"world": 2' in third.log
 
