@@ -13,6 +13,7 @@ def add_commands(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure this machine; prints JSON.")
     group.callback()(lambda: None)
     group.command("encode")(encode)
+    group.command("data")(data)
     app.add_typer(group, name="bench")
 
 
@@ -51,3 +52,27 @@ def encode(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(document + b"\n")
     typer.echo(document.decode())
+
+
+def data(
+    clips: Annotated[int, typer.Option(min=1000, help="Clips of 1-30 s in an epoch")] = 10_000_000,
+    global_clips: Annotated[int, typer.Option(min=2, help="Clips of a global batch")] = 8,
+    steps: Annotated[list[int], typer.Option("--step", help="Step to resume at; may be given again")] = [  # noqa: B006
+        0,
+        1_000,
+        1_000_000,
+    ],
+    out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
+) -> None:
+    """Time from durations to the batch of a step, which must not grow with the step.
+
+    Example: clsp bench data --clips 10000000 --step 0 --step 1000000
+    """
+    from clsp.config import BatchSettings
+    from clsp.data.speed import bench_resume
+
+    found = bench_resume(clips, BatchSettings(global_clips=global_clips, buckets=30), steps)
+    document = orjson.dumps({"resume": [asdict(each) for each in found]}, option=orjson.OPT_INDENT_2)
+    typer.echo(document.decode())
+    if out:
+        out.write_bytes(document)
