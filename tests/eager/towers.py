@@ -12,7 +12,7 @@ from clsp.model.convolution import ConvolutionModule
 from clsp.model.depthwise import DepthwiseConv1d
 from clsp.model.feedforward import FeedForward
 from clsp.model.frontend import ConvNeXt, Frontend, embedded_lengths
-from clsp.model.masking import kept_clips, padding_mask
+from clsp.model.masking import padding_mask
 from clsp.model.norm import BiasNorm
 
 
@@ -92,10 +92,7 @@ def frontend(self, features, frame_lengths):
 
 
 def convnext(self, x):
-    change = self.pointwise_conv2(swoosh_l(self.pointwise_conv1(self.depthwise_conv(x))))
-    if self.training and self.skip > 0.0:
-        change = change * kept_clips(x, self.skip)
-    return x + change
+    return x + self.skip(self.pointwise_conv2(swoosh_l(self.pointwise_conv1(self.depthwise_conv(x)))))
 
 
 FORWARDS = {
