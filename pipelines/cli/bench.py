@@ -14,6 +14,7 @@ def add_commands(app: typer.Typer) -> None:
     group.callback()(lambda: None)
     group.command("encode")(encode)
     group.command("data")(data)
+    group.command("train")(train)
     app.add_typer(group, name="bench")
 
 
@@ -47,11 +48,7 @@ def encode(
         for name in presets
         for dtype in dtypes
     ]
-    document = orjson.dumps({"workload": workload, "results": results}, option=orjson.OPT_INDENT_2)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(document + b"\n")
-    typer.echo(document.decode())
+    _print({"workload": workload, "results": results}, out)
 
 
 def data(
@@ -72,7 +69,36 @@ def data(
     from clsp.data.speed import bench_resume
 
     found = bench_resume(clips, BatchSettings(global_clips=global_clips, buckets=30), steps)
-    document = orjson.dumps({"resume": [asdict(each) for each in found]}, option=orjson.OPT_INDENT_2)
-    typer.echo(document.decode())
+    _print({"resume": [asdict(each) for each in found]})
     if out:
         out.write_bytes(document)
+
+
+def train(
+    presets: Annotated[list[str], typer.Option("--preset", help="tiny … clsp-xlarge; may be given again")] = ["tiny"],  # noqa: B006
+    clips: Annotated[int, typer.Option(min=2, help="Clips of a step")] = 16,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of each")] = 4.0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each side, which take turns")] = 7,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
+    memory: Annotated[bool, typer.Option(help="Also peak memory at two layers of clsp-xlarge")] = True,
+    out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
+) -> None:
+    """Compare training steps with plain eager mathematics, in turns on this machine.
+
+    Example: clsp bench train --preset tiny --preset clsp-base --steps 9
+    """
+    from pipelines.bench.training import Load, compare_memory, compare_speed
+
+    speed = [asdict(compare_speed(Load(name, clips, seconds, threads), steps)) for name in presets]
+    report: dict[str, object] = {"speed": speed}
+    if memory:
+        report["memory"] = compare_memory(Load("clsp-xlarge", clips, seconds, threads))
+    _print(report, out)
+
+
+def _print(document: object, out: Path | None = None) -> None:
+    data = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(data + b"\n")
+    typer.echo(data.decode())

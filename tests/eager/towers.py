@@ -18,11 +18,15 @@ from clsp.model.norm import BiasNorm
 
 def eager_towers(model: DualEncoder) -> DualEncoder:
     """A copy of ``model`` whose modules compute as one would write them down."""
-    plain = copy.deepcopy(model)
-    for module in plain.modules():
+    return make_eager(copy.deepcopy(model))
+
+
+def make_eager(model: DualEncoder) -> DualEncoder:
+    """``model`` itself, computing plainly from now on."""
+    for module in model.modules():
         if type(module) in FORWARDS:
             module.forward = MethodType(FORWARDS[type(module)], module)
-    return plain
+    return model
 
 
 def eager_info_nce(audio, text, scale):
