@@ -26,5 +26,5 @@ def checkpoint_text_layers(tower: Any, *, on: bool) -> None:
     """While training, keep only what enters each layer of a text tower."""
     if on:
         tower.gradient_checkpointing_enable({"use_reentrant": False})
-    else:
+    elif tower.is_gradient_checkpointing:
         tower.gradient_checkpointing_disable()
