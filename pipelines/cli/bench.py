@@ -69,9 +69,7 @@ def data(
     from clsp.data.speed import bench_resume
 
     found = bench_resume(clips, BatchSettings(global_clips=global_clips, buckets=30), steps)
-    _print({"resume": [asdict(each) for each in found]})
-    if out:
-        out.write_bytes(document)
+    _print({"resume": [asdict(each) for each in found]}, out)
 
 
 def train(
@@ -96,7 +94,7 @@ def train(
     _print(report, out)
 
 
-def _print(document: object, out: Path | None = None) -> None:
+def _print(document: object, out: Path | None) -> None:
     data = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
