@@ -58,8 +58,8 @@ test-cluster: $(READY) cluster-tools  ## Run the tests on a real Kubernetes (CLS
 cluster-up: $(READY) cluster-tools  ## Boot a cluster with the operators and leave it running (NAME=dev NODES=1)
 	@$(BIN)/python -m tests.cluster up --name $(NAME) --nodes $(NODES)
 
-cluster-down: $(READY)  ## End the clusters of cluster-up and remove what crashed ones left
-	@$(BIN)/python -m tests.cluster down
+cluster-down: $(READY)  ## End the cluster of that NAME and remove what crashed ones left
+	@$(BIN)/python -m tests.cluster down --name $(NAME)
 
 cluster-packages:  ## Install the Debian packages that a node needs, where they are missing
 	@PYTHONPATH=. $(PYTHON) -m tests.cluster.harness.packages

@@ -8,6 +8,8 @@ SECURE_CONTAINER: dict[str, Any] = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+# Debian's static busybox cannot look names up except in nslookup, and its wget crashes: hence nslookup and nc.
+RESOLVE = "address() { nslookup -type=a \"$1\" | awk '/^Address: / { found = $2 } END { print found; exit !found }'; }"
 SECURE_POD: dict[str, Any] = {
     "runAsNonRoot": True,
     "runAsUser": USER,
@@ -74,3 +76,9 @@ def service(name: str, port: int, target: int) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"selector": {"app": name}, "ports": ports},
     }
+
+
+def fetch(address: str, port: int = 80, path: str = "/") -> str:
+    """Shell words that print the body at an address and succeed when the answer is 200."""
+    ask = f"printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' | nc -w 3 {address} {port}"
+    return f"{ask} | awk 'NR == 1 {{ ok = / 200 / }} body {{ print }} /^\\r?$/ {{ body = 1 }} END {{ exit !ok }}'"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cluster.harness.kubectl import KubectlError
 from tests.cluster.harness.waiting import until
-from tests.cluster.pods import container, deployment, job, pod_spec, service
+from tests.cluster.pods import container, deployment, fetch, job, pod_spec, service
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -46,7 +46,8 @@ def test_a_service_balances_over_its_pods(cluster, namespace):
     )
     kubectl.apply([deployment("echo", 2, pod_spec(server, **SCRATCH)), service("echo", 80, 8080)])
     kubectl.wait("condition=Available", "deployment/echo")
-    ask = "for i in $(seq 40); do wget -q -T 2 -O - http://echo || sleep 1; done"
+    address = kubectl.get("service", "echo")["spec"]["clusterIP"]
+    ask = f"for i in $(seq 40); do until {fetch(address)}; do sleep 1; done; done"
     kubectl.apply([job("ask", pod_spec(container(cluster.busybox, "sh", "-c", ask)))])
     kubectl.wait("condition=Complete", "job/ask")
     names = {pod["metadata"]["name"] for pod in kubectl.get("pods", "-l", "app=echo")["items"]}
@@ -87,7 +88,8 @@ def test_a_pod_on_the_second_node_is_reached_from_the_first(cluster, namespace, 
     there, here = {"nodeName": f"node-{second_node.number}"}, {"nodeName": "node-1"}
     kubectl.apply([deployment("echo", 1, pod_spec(server, **SCRATCH, **there)), service("echo", 80, 8080)])
     kubectl.wait("condition=Available", "deployment/echo")
-    ask = "for i in $(seq 60); do wget -q -T 2 -O - http://echo && exit 0; sleep 1; done; exit 1"
+    address = kubectl.get("service", "echo")["spec"]["clusterIP"]
+    ask = f"until {fetch(address)}; do sleep 1; done"
     kubectl.apply([job("ask", pod_spec(container(cluster.busybox, "sh", "-c", ask), **here))])
     kubectl.wait("condition=Complete", "job/ask")
     assert kubectl("logs", "job/ask").startswith("echo-")

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 import yaml
 
 Manifest = Mapping[str, Any]
+
+
+NOT_YET = ("accessor error", "(NotFound)", "no matching resources found")
+RETRY_SECONDS = 0.5
 
 
 class KubectlError(RuntimeError):
@@ -65,6 +70,19 @@ class Kubectl:
         return self("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=documents)
 
     def wait(self, condition: str, *what: str, timeout: float = 240) -> str:
-        """`kubectl wait --for=…` until it holds; objects that are not there yet are waited for too."""
-        options = (f"--for={condition}", f"--timeout={timeout:.0f}s")
-        return self("wait", *options, *what, timeout=timeout + 30)
+        """`kubectl wait --for=…` until it holds.
+
+        An object that is not there yet, or has no status yet, is waited for too: kubectl itself gives up on both.
+
+        Raises:
+            KubectlError: it did not hold in time.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(deadline - time.monotonic(), 1)
+            try:
+                return self("wait", f"--for={condition}", f"--timeout={left:.0f}s", *what, timeout=left + 30)
+            except KubectlError as error:
+                if time.monotonic() > deadline or not any(sign in str(error) for sign in NOT_YET):
+                    raise
+                time.sleep(RETRY_SECONDS)
