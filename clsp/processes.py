@@ -41,6 +41,13 @@ def die_with_ancestor() -> None:
         threading.Thread(target=_kill_after, args=(ancestor,), daemon=True).start()
 
 
+def obey_termination() -> None:
+    """Let SIGTERM end this process although it is the first of its container, where the kernel ignores it otherwise."""
+    unheard = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if os.getpid() == 1 and unheard and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def _kill_after(ancestor: int) -> None:
     select.select([ancestor], [], [])
     os.kill(os.getpid(), signal.SIGKILL)

@@ -17,7 +17,7 @@ import orjson
 from clsp.errors import ClspError, StorageError
 from clsp.hashing import canonical_json
 from clsp.logs import configure_logs, get_logger
-from clsp.processes import die_with_ancestor, peak_rss_bytes
+from clsp.processes import die_with_ancestor, obey_termination, peak_rss_bytes
 from clsp.storage import ObjectStore, open_store
 from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Recipe
@@ -68,6 +68,7 @@ def step_entry(step: str) -> Callable[[Entry], Entry]:
         def run(*args: Any, **kwargs: Any) -> str:
             configure_logs()
             die_with_ancestor()
+            obey_termination()
             log.info("step_started", step=step)
             try:
                 return entry(*args, **kwargs)

@@ -3,10 +3,12 @@
 Scores are not divided by √d; the projections start small instead (reference 3.14, 3.16).
 """
 
+import torch
 from torch import Tensor, nn
 
 from clsp.model.config import StackConfig
 from clsp.model.initialisation import scaled_linear
+from clsp.model.machinery import Balancer, ScheduledFloat, ScorePenalty, Whiten, falling
 
 MASKED_SCORE = -1000.0
 
@@ -20,16 +22,26 @@ class AttentionWeights(nn.Module):
         self.sizes = (config.query_head_dim, config.query_head_dim, config.pos_head_dim)
         scale = config.query_head_dim**-0.25
         self.in_proj = scaled_linear(config.encoder_dim, self.heads * sum(self.sizes), scale)
+        self.key_balancer = Balancer((0.4, 0.6), (0.0, 100.0), p=0.025)
+        self.key_whiten = Whiten(falling(3.0, 6.0, 20_000), share=0.025, groups=self.heads)
+        self.score_penalty = ScorePenalty()
+        self.position_skip = ScheduledFloat(*falling(config.regularisation.position_skip, 0.0, 4000))
         self.linear_pos = scaled_linear(config.pos_dim, self.heads * config.pos_head_dim, 0.05, bias=False)
 
     def forward(self, x: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
         """`positions` (2T − 1, pos_dim); `mask` (N, T), True at padding, to which nothing attends."""
-        parts = self.in_proj(x).split([self.heads * size for size in self.sizes], dim=-1)
-        query, key, position_query = (split_heads(part, self.heads) for part in parts)
-        codes = self.linear_pos(positions).view(len(positions), self.heads, -1)
-        by_offset = position_query @ codes.permute(1, 2, 0)
-        scores = query @ key.transpose(-2, -1) + by_pair(by_offset)
-        return scores.masked_fill(mask[:, None, None, :], MASKED_SCORE).softmax(dim=-1)
+        query, key, position_query = self.in_proj(x).split([self.heads * size for size in self.sizes], dim=-1)
+        key = split_heads(self.key_whiten(self.key_balancer(key)), self.heads)
+        scores = split_heads(query, self.heads) @ key.transpose(-2, -1)
+        if not self._skips_positions():
+            codes = self.linear_pos(positions).view(len(positions), self.heads, -1)
+            scores = scores + by_pair(split_heads(position_query, self.heads) @ codes.permute(1, 2, 0))
+        penalised: Tensor = self.score_penalty(scores)
+        return penalised.masked_fill(mask[:, None, None, :], MASKED_SCORE).softmax(dim=-1)
+
+    def _skips_positions(self) -> bool:
+        share = self.position_skip.value if self.training else 0.0
+        return share > 0.0 and float(torch.rand(())) < share
 
 
 class SelfAttention(nn.Module):
@@ -41,11 +53,12 @@ class SelfAttention(nn.Module):
         values = config.num_heads * config.value_head_dim
         self.in_proj = nn.Linear(config.encoder_dim, values)
         self.out_proj = scaled_linear(values, config.encoder_dim, 0.05)
+        self.out_whiten = Whiten(falling(7.5, 22.5, 20_000))
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """`weights` (N, H, T, T)."""
         mixed = weights @ split_heads(self.in_proj(x), self.heads)
-        out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        out: Tensor = self.out_whiten(self.out_proj(mixed.transpose(1, 2).flatten(2)))
         return out
 
 
@@ -56,13 +69,16 @@ class NonlinAttention(nn.Module):
         super().__init__()
         hidden = 3 * config.encoder_dim // 4
         self.in_proj = nn.Linear(config.encoder_dim, 3 * hidden)
+        self.gate_balancer = Balancer((falling(0.25, 0.05, 20_000), falling(0.75, 0.95, 20_000)), (0.5, 5.0))
+        self.value_whiten = Whiten(falling(5.0, 10.0, 20_000))
         self.out_proj = scaled_linear(hidden, config.encoder_dim, 0.05)
+        self.out_whiten = Whiten(falling(5.0, 15.0, 20_000))
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """`weights` (N, H, T, T), of which the first head is used."""
         gate, values, out_gate = self.in_proj(x).chunk(3, dim=-1)
-        mixed = weights[:, 0] @ (values * gate.tanh())
-        out: Tensor = self.out_proj(mixed * out_gate)
+        mixed = weights[:, 0] @ (self.value_whiten(values) * self.gate_balancer(gate).tanh())
+        out: Tensor = self.out_whiten(self.out_proj(mixed * out_gate))
         return out
 
 

@@ -64,7 +64,8 @@ class Regularisation(Section):
     dropout: hidden units of feed-forwards and of the front end. position_dropout: positional codes.
     head_dropout: hidden units of the transforms. layer_skip: share of clips that skip a layer, × √downsampling.
     convnext_skip: share of clips that skip the front end's residual block. feature_mask: share of clips whose
-    upper channels (beyond encoder_unmasked_dim) are zeroed.
+    upper channels (beyond encoder_unmasked_dim) are zeroed. Three shares only help raw weights and fall from these
+    values to nothing: branch_skip (attention and convolution), feedforward_skip, position_skip (positional scores).
     """
 
     dropout: Probability = 0.1
@@ -73,11 +74,19 @@ class Regularisation(Section):
     layer_skip: Probability = 0.035
     convnext_skip: Probability = 0.015
     feature_mask: Probability = 0.125
+    branch_skip: Probability = 0.2
+    feedforward_skip: Probability = 0.1
+    position_skip: Probability = 0.5
+
+
+STILL = Regularisation(**dict.fromkeys(Regularisation.model_fields, 0.0))
+# Batches over which the stacks, one after the other, come to be used by most clips (reference 3.17).
+WARMUP_BATCHES = 4000
 
 
 @dataclass(frozen=True)
 class StackConfig:
-    """One stack's share of a `ModelConfig`."""
+    """One stack's share of a `ModelConfig`; ``warmup`` is when its layers come into use, in batches."""
 
     downsampling_factor: int
     num_encoder_layers: int
@@ -90,9 +99,9 @@ class StackConfig:
     pos_head_dim: int
     value_head_dim: int
     pos_dim: int
-    dropout: float
-    position_dropout: float
+    regularisation: Regularisation
     layer_skip: float
+    warmup: tuple[float, float]
 
 
 class ModelConfig(Section):
@@ -184,13 +193,13 @@ class ModelConfig(Section):
         return self.model_copy(update={"text": text_shape({**self.text, **changes})})
 
     def _stack(self, index: int) -> StackConfig:
-        factor = self.downsampling_factor[index]
+        factor, stacks = self.downsampling_factor[index], len(self.downsampling_factor)
         return StackConfig(
             downsampling_factor=factor,
             pos_dim=self.pos_dim,
-            dropout=self.regularisation.dropout,
-            position_dropout=self.regularisation.position_dropout,
+            regularisation=self.regularisation,
             layer_skip=min(self.regularisation.layer_skip * factor**0.5, 1.0),
+            warmup=(WARMUP_BATCHES * (index + 1) / (stacks + 1), WARMUP_BATCHES * (index + 2) / (stacks + 1)),
             **{name: getattr(self, name)[index] for name in PER_STACK},
         )
 

@@ -6,6 +6,7 @@ from clsp.model.activations import swoosh_r
 from clsp.model.config import StackConfig
 from clsp.model.depthwise import DepthwiseConv1d
 from clsp.model.initialisation import scaled_linear
+from clsp.model.machinery import Balancer, Whiten, falling
 
 
 class ConvolutionModule(nn.Module):
@@ -14,12 +15,16 @@ class ConvolutionModule(nn.Module):
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
         self.in_proj = nn.Linear(config.encoder_dim, 2 * config.encoder_dim)
+        self.gate_balancer = Balancer((falling(0.05, 0.025, 8000), 1.0), (1.5, falling(5.0, 10.0, 8000)))
         self.depthwise_conv = DepthwiseConv1d(config.encoder_dim, config.cnn_module_kernel)
+        self.mid_balancer = Balancer((falling(0.1, 0.05, 8000), 1.0), (falling(0.2, 0.5, 20_000), 10.0))
+        self.mid_whiten = Whiten(falling(7.5, 15.0, 20_000))
         self.out_proj = scaled_linear(config.encoder_dim, config.encoder_dim, 0.05)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """`mask` (N, T) is True at padding, which the convolution sees as zeros."""
         values, gate = self.in_proj(x).chunk(2, dim=-1)
-        gated = (values * gate.sigmoid()).masked_fill(mask[:, :, None], 0.0)
-        out: Tensor = self.out_proj(swoosh_r(self.depthwise_conv(gated)))
+        gated = (values * self.gate_balancer(gate).sigmoid()).masked_fill(mask[:, :, None], 0.0)
+        mixed = self.mid_whiten(self.mid_balancer(self.depthwise_conv(gated)))
+        out: Tensor = self.out_proj(swoosh_r(mixed))
         return out

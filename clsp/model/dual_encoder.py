@@ -15,7 +15,8 @@ from clsp.model.config import ModelConfig
 from clsp.model.frontend import MIN_FRAMES, Frontend
 from clsp.model.heads import Transform, projection
 from clsp.model.masking import padding_mask
-from clsp.model.text import build_text_tower
+from clsp.model.stack import Stack
+from clsp.model.text import build_text_tower, checkpoint_text_layers
 from clsp.model.zipformer import Zipformer
 
 INITIAL_TEMPERATURE = 0.07
@@ -69,6 +70,14 @@ class DualEncoder(nn.Module):
         """(N, L) token ids and their mask (1 = token) to (N, D) float32 unit vectors."""
         pooled = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask).pooler_output
         return normalize(self.text_transform(self.text_projection(pooled)).float(), dim=-1)
+
+    def checkpoint_activations(self, *, on: bool) -> None:
+        """While training, keep only what enters each layer and compute the rest again on the way back."""
+        for module in self.encoder.modules():
+            if isinstance(module, Stack):
+                module.checkpoints = on
+        self.encoder_embed.checkpoints = on
+        checkpoint_text_layers(self.text_encoder, on=on)
 
     @torch.no_grad()
     def clamp_logit_scale(self) -> None:

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from clsp.model.activations import swoosh_l
 from clsp.model.initialisation import scaled_linear
-from clsp.model.masking import SharedDropout
+from clsp.model.machinery import Balancer, SharedDropout, Whiten, falling
 
 
 class FeedForward(nn.Module):
@@ -13,10 +13,13 @@ class FeedForward(nn.Module):
     def __init__(self, channels: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.in_proj = nn.Linear(channels, hidden)
+        self.hidden_balancer = Balancer((0.3, 1.0), (0.75, 5.0))
         self.dropout = SharedDropout(dropout)
         self.out_proj = scaled_linear(hidden, channels, 0.1)
+        self.out_whiten = Whiten(falling(7.5, 15.0, 20_000))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, C) to (N, T, C)."""
-        out: Tensor = self.out_proj(self.dropout(swoosh_l(self.in_proj(x))))
+        hidden = swoosh_l(self.hidden_balancer(self.in_proj(x)))
+        out: Tensor = self.out_whiten(self.out_proj(self.dropout(hidden)))
         return out

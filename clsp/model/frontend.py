@@ -6,16 +6,23 @@ was which. State-dict names follow reference 1.3, shapes 3.10.
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from clsp.model.activations import SwooshR, swoosh_l
 from clsp.model.config import ModelConfig
 from clsp.model.initialisation import shrink
-from clsp.model.masking import SharedDropout, kept_clips, padding_mask
+from clsp.model.machinery import Balancer, SequenceSkip, SharedDropout, Switched, Whiten, falling, scale_gradient
+from clsp.model.masking import padding_mask
 from clsp.model.norm import BiasNorm
 
 MIN_FRAMES = 9
 CONVNEXT_KERNEL = 7
 CONVNEXT_EXPANSION = 3
+# Training only (reference 3.17): the first convolution learns slowly; bounds on how loud each one becomes; how much
+# more often the residual block is skipped while weights are raw.
+FIRST, FIRST_GRADIENT = "0", 0.2
+LOUDEST = {"0": 1.0, "4": 4.0, "7": 4.0}
+RAW_SKIP_FACTOR = 0.2 / 0.015
 
 
 def embedded_lengths(frame_lengths: Tensor) -> Tensor:
@@ -23,7 +30,7 @@ def embedded_lengths(frame_lengths: Tensor) -> Tensor:
     return torch.div(frame_lengths - 7, 2, rounding_mode="floor").clamp(min=0)
 
 
-class Frontend(nn.Module):
+class Frontend(Switched):
     """(N, T, F) log-mel features to (N, (T−7)//2, D) frames."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -39,26 +46,40 @@ class Frontend(nn.Module):
                 "7": nn.Conv2d(middle, high, 3, stride=(1, 2)),
             }
         )
+        self.balancers = nn.ModuleDict(
+            {name: Balancer((0.05, 0.95), (0.2, loudest), channel=1) for name, loudest in LOUDEST.items()}
+        )
+        self.checkpoints = False
         self.activation = SwooshR()
         self.convnext = ConvNeXt(high, config.regularisation.convnext_skip)
         self.out = nn.Linear(high * columns, width)
+        self.out_whiten = Whiten(falling(4.0, 8.0, 20_000), share=0.02)
         self.out_norm = BiasNorm(width)
         self.dropout = SharedDropout(config.regularisation.dropout)
         self.masks_padding = config.padding == "neutral"
 
     def forward(self, features: Tensor, frame_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Frames and their counts. A clip's frames come from its own features only."""
+        lengths = embedded_lengths(frame_lengths)
+        if self.checkpoints and self.training:
+            return checkpoint(self._frames, features, lengths, use_reentrant=False), lengths
+        return self._frames(features, lengths), lengths
+
+    def _frames(self, features: Tensor, lengths: Tensor) -> Tensor:
         # Channels-last memory, also of the one channel: CPU convolutions go backward three times faster.
         x = features.unsqueeze(-1).permute(0, 3, 1, 2)
-        for conv in self.conv.values():
-            x = self.activation(conv(x))
-        lengths = embedded_lengths(frame_lengths)
+        for name, conv in self.conv.items():
+            x = conv(x)
+            if name == FIRST and self.active and self.training:
+                x = scale_gradient(x, FIRST_GRADIENT)
+            x = self.activation(self.balancers[name](x))
         if self.masks_padding:
             # A product, since masked_fill would not keep the memory layout.
             x = x * ~padding_mask(lengths, x.shape[2])[:, None, :, None]
         x = self.convnext(x)
-        x = self.out(x.transpose(1, 2).flatten(2))
-        return self.dropout(self.out_norm(x)), lengths
+        x = self.out_whiten(self.out(x.transpose(1, 2).flatten(2)))
+        out: Tensor = self.dropout(self.out_norm(x))
+        return out
 
 
 class ConvNeXt(nn.Module):
@@ -71,11 +92,14 @@ class ConvNeXt(nn.Module):
         self.depthwise_conv = nn.Conv2d(channels, channels, CONVNEXT_KERNEL, groups=channels, padding=padding)
         self.pointwise_conv1 = nn.Conv2d(channels, hidden, 1)
         self.pointwise_conv2 = shrink(nn.Conv2d(hidden, channels, 1), 0.01)
-        self.skip = skip
+        self.hidden_balancer = Balancer((0.3, 1.0), (0.75, 5.0), channel=1)
+        self.out_balancer = Balancer((0.4, 0.6), (1.0, 6.0), channel=1)
+        self.out_whiten = Whiten(5.0, channel=1)
+        self.skip = SequenceSkip(falling(min(RAW_SKIP_FACTOR * skip, 0.9), skip, 20_000))
 
     def forward(self, x: Tensor) -> Tensor:
         """x plus the block's change of it; while training some clips go without."""
-        change: Tensor = self.pointwise_conv2(swoosh_l(self.pointwise_conv1(self.depthwise_conv(x))))
-        if self.training and self.skip > 0.0:
-            change = change * kept_clips(x, self.skip)
-        return x + change
+        hidden = self.hidden_balancer(self.pointwise_conv1(self.depthwise_conv(x)))
+        changed = x + self.skip(self.pointwise_conv2(swoosh_l(hidden)))
+        out: Tensor = self.out_whiten(self.out_balancer(changed))
+        return out

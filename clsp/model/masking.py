@@ -1,8 +1,7 @@
 """Which frames of a batch are padding, and what may be dropped from the rest while training."""
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch import Tensor
 
 
 def padding_mask(lengths: Tensor, frames: int) -> Tensor:
@@ -14,20 +13,6 @@ def kept_clips(x: Tensor, skip: float) -> Tensor:
     """(N, 1, …) of ones, with zeros for a random share `skip` of the clips."""
     kept = torch.rand(len(x), device=x.device) >= skip
     return kept.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
-
-
-class SharedDropout(nn.Module):
-    """Dropout of (N, T, C) that drops the same channels in all frames of a clip (reference 3.15)."""
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Identity unless training."""
-        if not self.training or self.p == 0.0:
-            return x
-        return x * dropout(x.new_ones(len(x), 1, x.shape[-1]), self.p)
 
 
 def feature_mask(x: Tensor, unmasked: int, skip: float) -> Tensor:

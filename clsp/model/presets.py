@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from clsp.errors import ConfigError
-from clsp.model.config import ModelConfig, Regularisation
+from clsp.model.config import STILL, ModelConfig
 from clsp.model.text_config import ROBERTA_BASE
 
 
@@ -46,9 +46,7 @@ TINY = ModelConfig(
         "attention_probs_dropout_prob": 0.0,
     },
     # In a run of minutes it underfits, and masks cost time; without them its loss is the same at any world size.
-    regularisation=Regularisation(
-        dropout=0.0, position_dropout=0.0, head_dropout=0.0, layer_skip=0.0, convnext_skip=0.0, feature_mask=0.0
-    ),
+    regularisation=STILL,
 )
 
 # Layer counts of SPEAR-Base are not published; these meet its 93 M parameters.

@@ -1,13 +1,17 @@
 """Stacks: layers that share one frame rate and one width."""
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from clsp.model.bypass import Bypass
 from clsp.model.config import StackConfig
 from clsp.model.layer import ZipformerLayer
+from clsp.model.machinery import Points
 from clsp.model.masking import padding_mask
 from clsp.model.positions import RelativePositions
 from clsp.model.resampling import Downsample, downsampled_lengths, upsample
+
+RAW_LAYER_SKIP = 0.5
 
 
 class Stack(nn.Module):
@@ -15,8 +19,11 @@ class Stack(nn.Module):
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
-        self.positions = RelativePositions(config.pos_dim, config.position_dropout)
-        self.layers = nn.ModuleList(ZipformerLayer(config) for _ in range(config.num_encoder_layers))
+        self.positions = RelativePositions(config.pos_dim, config.regularisation.position_dropout)
+        self.layers = nn.ModuleList(
+            ZipformerLayer(config, layer_skip(config, index)) for index in range(config.num_encoder_layers)
+        )
+        self.checkpoints = False
 
     def forward(self, x: Tensor, lengths: Tensor, features: Tensor | None = None) -> Tensor:
         """(N, T, C) with the clips' lengths; `features` (N, 1, C) masks channels while training."""
@@ -25,10 +32,26 @@ class Stack(nn.Module):
         if features is not None:
             x = x * features
         for layer in self.layers:
-            x = layer(x, positions, mask)
+            x = self._through(layer, x, positions, mask)
             if features is not None:
                 x = x * features
         return x
+
+    def _through(self, layer: nn.Module, x: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """A layer's output; with activation checkpoints only its input is kept for the way back."""
+        if self.checkpoints and self.training:
+            out: Tensor = checkpoint(layer, x, positions, mask, use_reentrant=False)
+        else:
+            out = layer(x, positions, mask)
+        return out
+
+
+def layer_skip(config: StackConfig, index: int) -> Points:
+    """Share of clips that pass a layer by: half of them at first, then one layer after the other comes into use."""
+    begin, end = config.warmup
+    step = (end - begin) / config.num_encoder_layers
+    raw = RAW_LAYER_SKIP if config.layer_skip > 0 else 0.0
+    return (begin + index * step, raw), (begin + (index + 1) * step, config.layer_skip)
 
 
 class DownsampledStack(nn.Module):

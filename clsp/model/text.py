@@ -20,3 +20,11 @@ def restore_buffers(tower: Any, device: torch.device) -> None:
     positions = torch.arange(tower.config.max_position_embeddings, device=device)[None]
     embeddings.position_ids = nn.Buffer(positions, persistent=False)
     embeddings.token_type_ids = nn.Buffer(torch.zeros_like(positions), persistent=False)
+
+
+def checkpoint_text_layers(tower: Any, *, on: bool) -> None:
+    """While training, keep only what enters each layer of a text tower."""
+    if on:
+        tower.gradient_checkpointing_enable({"use_reentrant": False})
+    elif tower.is_gradient_checkpointing:
+        tower.gradient_checkpointing_disable()

@@ -17,6 +17,7 @@ from clsp.data.collate import Batch
 from clsp.errors import ModelError, TrainingError
 from clsp.logs import get_logger
 from clsp.model import DualEncoder, frozen_modules, parameter_groups
+from clsp.model.machinery import set_batch_count, switch_edits
 from clsp.optim import Eden, ScaledAdam
 from clsp.training.checkpoints import Checkpoint
 from clsp.training.gradients import Gradients
@@ -54,7 +55,7 @@ class Trainer:
         Raises TrainingError, with the clips, when more steps than allowed were skipped.
         """
         step = parts[0].step
-        self._prepare()
+        self._prepare(step)
         gradients = Gradients(self.model, self.objective, self.world, self.memory)
         mean_loss, grad_norm = self._averaged(*gradients.of(parts))
         self.eden.step_epoch(epoch)
@@ -66,10 +67,16 @@ class Trainer:
             self._skip(parts)
         return self._row(parts[0], epoch, mean_loss, grad_norm)
 
-    def _prepare(self) -> None:
-        """Frozen encoders stay as they are in use, also in what is random."""
+    def __post_init__(self) -> None:
+        switch_edits(self.model, on=self.objective.settings.machinery == "published")
+        self.model.checkpoint_activations(on=self.memory.checkpoint_activations)
+
+    def _prepare(self, step: int) -> None:
+        """Schedules follow the step; frozen encoders stay as they are in use, also in what is random."""
+        settings = self.objective.settings
+        set_batch_count(self.model, settings.counter_start + step * settings.counter_per_step)
         self.model.train()
-        for module in frozen_modules(self.model, self.objective.settings.freeze):
+        for module in frozen_modules(self.model, settings.freeze):
             module.eval()
         self.optimiser.zero_grad(set_to_none=True)
 

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from clsp.errors import ClspError
+from clsp.processes import obey_termination
 from pipelines.cli import (
     annotate,
     average,
@@ -37,6 +38,7 @@ for module in (
 
 def main() -> None:
     """Entry point of the command: known errors become two lines and an exit code."""
+    obey_termination()
     try:
         app()
     except ClspError as error:

@@ -13,6 +13,8 @@ def add_commands(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure this machine; prints JSON.")
     group.callback()(lambda: None)
     group.command("encode")(encode)
+    group.command("data")(data)
+    group.command("train")(train)
     app.add_typer(group, name="bench")
 
 
@@ -46,8 +48,55 @@ def encode(
         for name in presets
         for dtype in dtypes
     ]
-    document = orjson.dumps({"workload": workload, "results": results}, option=orjson.OPT_INDENT_2)
+    _print({"workload": workload, "results": results}, out)
+
+
+def data(
+    clips: Annotated[int, typer.Option(min=1000, help="Clips of 1-30 s in an epoch")] = 10_000_000,
+    global_clips: Annotated[int, typer.Option(min=2, help="Clips of a global batch")] = 8,
+    steps: Annotated[list[int], typer.Option("--step", help="Step to resume at; may be given again")] = [  # noqa: B006
+        0,
+        1_000,
+        1_000_000,
+    ],
+    out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
+) -> None:
+    """Time from durations to the batch of a step, which must not grow with the step.
+
+    Example: clsp bench data --clips 10000000 --step 0 --step 1000000
+    """
+    from clsp.config import BatchSettings
+    from clsp.data.speed import bench_resume
+
+    found = bench_resume(clips, BatchSettings(global_clips=global_clips, buckets=30), steps)
+    _print({"resume": [asdict(each) for each in found]}, out)
+
+
+def train(
+    presets: Annotated[list[str], typer.Option("--preset", help="tiny … clsp-xlarge; may be given again")] = ["tiny"],  # noqa: B006
+    clips: Annotated[int, typer.Option(min=2, help="Clips of a step")] = 16,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of each")] = 4.0,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each side, which take turns")] = 7,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
+    memory: Annotated[bool, typer.Option(help="Also peak memory at two layers of clsp-xlarge")] = True,
+    out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
+) -> None:
+    """Compare training steps with plain eager mathematics, in turns on this machine.
+
+    Example: clsp bench train --preset tiny --preset clsp-base --steps 9
+    """
+    from pipelines.bench.training import Load, compare_memory, compare_speed
+
+    speed = [asdict(compare_speed(Load(name, clips, seconds, threads), steps)) for name in presets]
+    report: dict[str, object] = {"speed": speed}
+    if memory:
+        report["memory"] = compare_memory(Load("clsp-xlarge", clips, seconds, threads))
+    _print(report, out)
+
+
+def _print(document: object, out: Path | None) -> None:
+    data = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(document + b"\n")
-    typer.echo(document.decode())
+        out.write_bytes(data + b"\n")
+    typer.echo(data.decode())

@@ -25,7 +25,7 @@ def release(cluster: Access, namespace: str) -> Helm:
     """Runs helm on the cluster in the test's namespace; the output, or what it says when it is refused."""
 
     def run(verb: str, *arguments: str, values: dict[str, Any] | None = None, fails: bool = False) -> str:
-        place = ("--kubeconfig", str(cluster.kubeconfig), "-n", namespace)
+        place = (*_where(cluster), "-n", namespace)
         result = helm(verb, *arguments, *place, values=values)
         assert (result.returncode != 0) == fails, result.stdout + result.stderr
         return result.stderr if fails else result.stdout
@@ -38,6 +38,13 @@ def secret(cluster: Access, namespace: str) -> str:
     """The user's own Secret with the store's credentials."""
     cluster.kubectl.within(namespace).apply([_secret("clsp-store")])
     return "clsp-store"
+
+
+def _where(cluster: Access) -> tuple[str, ...]:
+    """helm's options for the test cluster, or for the context that the user named."""
+    if cluster.kubeconfig:
+        return ("--kubeconfig", str(cluster.kubeconfig))
+    return ("--kube-context", str(cluster.kubectl.context))
 
 
 def _secret(name: str) -> Object:
@@ -105,7 +112,7 @@ def test_two_releases_do_not_see_each_other(cluster: Access, release: Helm, name
     other = f"{namespace}-b"
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "clsp-test": "true"}
     cluster.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other, "labels": labels}}])
-    place = ("--kubeconfig", str(cluster.kubeconfig), "-n", other)
+    place = (*_where(cluster), "-n", other)
     values = _values(secret, rbac={"clusterRead": True})
     try:
         cluster.kubectl.within(other).apply([_secret(secret)])
@@ -165,3 +172,22 @@ def _is_served(item: Object, known: str) -> bool:
     group = item["apiVersion"].rpartition("/")[0]
     resource = f"{item['kind'].lower()}s.{group}".rstrip(".").replace("policys", "policies")
     return resource in known.split()
+
+
+def test_kserve_makes_the_endpoints_and_a_canary_of_them(
+    cluster: Access, namespace: str, release: Helm, secret: str
+) -> None:
+    """Objects only, no image: KServe's webhooks take them, and what it makes of them is one restricted container."""
+    serving = {"model": {"uri": "clsp/v2"}, "kserve": {"version": "0.20.0"}}
+    release("install", "clsp", str(CHART), values=_values(secret, serving=serving))
+    kubectl = cluster.kubectl.within(namespace)
+    kubectl("wait", "--for=create", "deployment/clsp-speech-predictor", "deployment/clsp-text-predictor")
+    pod = kubectl.get("deployment", "clsp-speech-predictor")["spec"]["template"]["spec"]
+    assert [one["name"] for one in pod["containers"]] == ["kserve-container"]
+    assert pod["containers"][0]["args"][0].endswith("/models/clsp/v2")
+    assert pod["serviceAccountName"] == "clsp-serving"
+    canary = serving | {"canary": {"enabled": True, "uri": "clsp/v3"}}
+    release("upgrade", "clsp", str(CHART), values=_values(secret, serving=canary))
+    kubectl("wait", "--for=create", "deployment/clsp-speech-canary-predictor")
+    release("uninstall", "clsp", "--wait")
+    kubectl("wait", "--for=delete", "deployment/clsp-speech-predictor", "--timeout=60s")

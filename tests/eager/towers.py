@@ -12,17 +12,21 @@ from clsp.model.convolution import ConvolutionModule
 from clsp.model.depthwise import DepthwiseConv1d
 from clsp.model.feedforward import FeedForward
 from clsp.model.frontend import ConvNeXt, Frontend, embedded_lengths
-from clsp.model.masking import kept_clips, padding_mask
+from clsp.model.masking import padding_mask
 from clsp.model.norm import BiasNorm
 
 
 def eager_towers(model: DualEncoder) -> DualEncoder:
     """A copy of ``model`` whose modules compute as one would write them down."""
-    plain = copy.deepcopy(model)
-    for module in plain.modules():
+    return make_eager(copy.deepcopy(model))
+
+
+def make_eager(model: DualEncoder) -> DualEncoder:
+    """``model`` itself, computing plainly from now on."""
+    for module in model.modules():
         if type(module) in FORWARDS:
             module.forward = MethodType(FORWARDS[type(module)], module)
-    return plain
+    return model
 
 
 def eager_info_nce(audio, text, scale):
@@ -92,10 +96,7 @@ def frontend(self, features, frame_lengths):
 
 
 def convnext(self, x):
-    change = self.pointwise_conv2(swoosh_l(self.pointwise_conv1(self.depthwise_conv(x))))
-    if self.training and self.skip > 0.0:
-        change = change * kept_clips(x, self.skip)
-    return x + change
+    return x + self.skip(self.pointwise_conv2(swoosh_l(self.pointwise_conv1(self.depthwise_conv(x)))))
 
 
 FORWARDS = {

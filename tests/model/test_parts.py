@@ -7,7 +7,8 @@ from torch.nn.functional import conv1d
 from clsp.model.activations import swoosh_l, swoosh_r
 from clsp.model.attention import by_pair
 from clsp.model.depthwise import DepthwiseConv1d
-from clsp.model.masking import SharedDropout, feature_mask, kept_clips
+from clsp.model.machinery import SharedDropout
+from clsp.model.masking import feature_mask, kept_clips
 from clsp.model.norm import BiasNorm
 from clsp.model.positions import RelativePositions, position_table
 from clsp.model.resampling import Downsample, upsample

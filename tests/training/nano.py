@@ -4,13 +4,10 @@ import torch
 
 from clsp.config import StageSettings
 from clsp.model import DualEncoder, ModelConfig, Regularisation, freeze
+from clsp.model.config import STILL
 from clsp.training.objectives import Objective
 from clsp.training.trainer import Trainer, make_optimiser
 from clsp.training.world import World
-
-STILL = Regularisation(
-    dropout=0, position_dropout=0, head_dropout=0, layer_skip=0, convnext_skip=0, feature_mask=0
-)  # fmt: skip
 
 
 def nano_config(vocabulary: int, regularisation: Regularisation = STILL, text_dropout: float = 0.0) -> ModelConfig:

@@ -56,7 +56,7 @@ volumeMounts:
     mountPath: /tmp
 {{- end -}}
 
-{{/* The predictor of one version: dict root tower uri. */}}
+{{/* The predictor of one version: dict root tower uri, and canary for the second version. */}}
 {{- define "clsp.predictor" -}}
 {{- $root := .root -}}
 {{- $serving := $root.Values.serving -}}
@@ -87,9 +87,13 @@ labels:
 annotations:
   checksum/config: {{ printf "%s%s" (include "clsp.serverSettings" .) (include "clsp.server" $root) | sha256sum }}
 model:
+  {{- /* KServe's CRD wants a name here for a canary, and its webhook refuses one for the stable version. */}}
+  {{- if .canary }}
   name: kserve-container
+  {{- end }}
   modelFormat:
-    name: clsp
+    {{- /* The one format whose server KServe lets fetch its own model; any other gets a multi-model agent beside it. */}}
+    name: huggingface
   runtime: {{ include "clsp.fullname" $root }}-embedder
   protocolVersion: v2
   args:

@@ -1,0 +1,1 @@
+"""What is claimed about speed and memory, measured: ratios of two programs that take turns in one run."""
