@@ -72,7 +72,6 @@ class StageSettings(Section):
     spare_duplicates: bool = Field(
         False, description="Clips that share a caption are no negatives of each other; published: they are"
     )
-    attribute_weight: float = Field(0.2, ge=0, description="Weight of the swapped-attribute term (stage 3)")
 
 
 class LoaderSettings(Section):
