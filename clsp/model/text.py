@@ -25,6 +25,6 @@ def restore_buffers(tower: Any, device: torch.device) -> None:
 def checkpoint_text_layers(tower: Any, *, on: bool) -> None:
     """While training, keep only what enters each layer of a text tower."""
     if on:
-        tower.gradient_checkpointing_enable({"use_reentrant": False})
-    elif tower.is_gradient_checkpointing:
-        tower.gradient_checkpointing_disable()
+        tower.activation_checkpointing_enable({"use_reentrant": False})
+    elif tower.is_activation_checkpointing:
+        tower.activation_checkpointing_disable()
