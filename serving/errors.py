@@ -41,6 +41,14 @@ def overloaded(message: str, retry_after: int) -> RequestError:
     return RequestError(429, "overloaded", message, hint="try again later", headers={"Retry-After": str(retry_after)})
 
 
+def expired(retry_after: int) -> RequestError:
+    """429: the request waited for the device beyond its deadline."""
+    return RequestError(
+        429, "expired", "the deadline passed while waiting", hint="try again later",
+        headers={"Retry-After": str(retry_after)},
+    )  # fmt: skip
+
+
 def as_request_error(error: ClspError, where: str) -> RequestError:
     """An error of the science as an answer; ``where`` says which input it is about."""
     if isinstance(error, DecodeError):

@@ -7,6 +7,7 @@ ITEMS = Counter("clsp_serving_items_total", "Embedded inputs", ("kind",))
 AUDIO_SECONDS = Counter("clsp_serving_audio_seconds_total", "Seconds of sound embedded")
 REJECTED = Counter("clsp_serving_rejected_items_total", "Inputs refused before the device", ("reason",))
 QUEUED_SECONDS = Gauge("clsp_serving_queued_audio_seconds", "Seconds of sound waiting for the device")
+PREDICTED_WAIT = Gauge("clsp_serving_predicted_wait_seconds", "Time until what waits now is done, at today's rate")
 DECODE_SECONDS = Histogram("clsp_serving_decode_seconds", "Decoding and resampling one sound")
 FORWARD_SECONDS = Histogram("clsp_serving_forward_seconds", "One batch on the device", ("kind",))
 BATCH_FILL = Histogram(

@@ -1,6 +1,7 @@
 """The platform's own routes: ``/v1/embeddings`` in OpenAI's shape, similarity, style scores and ``/v1/models``."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
@@ -11,14 +12,17 @@ from starlette.responses import Response
 from clsp.hashing import digest, digest_of
 from serving import metrics
 from serving.encodings import Encoding, encode_vector
+from serving.engine import Asker
 from serving.errors import RequestError, bad_request
 from serving.inputs import parse_inputs
+from serving.presence import GONE, unless_gone
 from serving.service import Embedded, EmbeddingService
 from serving.style import LINES, StyleBody, parse_lines, score
 from serving.windows import Timeline, Treatment
 
 B = TypeVar("B", bound=BaseModel)
-_Handler = Callable[[bytes], Awaitable[Response]]
+TIMEOUT_HEADER = "X-Request-Timeout"
+_Handler = Callable[[bytes, Asker], Coroutine[Any, Any, Response]]
 
 
 class _Body(BaseModel):
@@ -55,21 +59,21 @@ def build_router(service: EmbeddingService) -> APIRouter:
 
     @router.post("/v1/embeddings", tags=["CLSP"])
     async def embeddings(request: Request) -> Response:
-        return await _counted("embeddings", request, service, lambda body: embed(service, body))
+        return await _counted("embeddings", request, service, partial(embed, service))
 
     @router.post("/v1/similarity", tags=["CLSP"])
     async def similarity(request: Request) -> Response:
-        return await _counted("similarity", request, service, lambda body: compare(service, body))
+        return await _counted("similarity", request, service, partial(compare, service))
 
     @router.post("/v1/style-score", tags=["CLSP"])
     async def style_score(request: Request) -> Response:
         lines = request.headers.get("content-type", "").partition(";")[0].strip() == LINES
-        return await _counted("style_score", request, service, lambda body: rate(service, body, lines=lines))
+        return await _counted("style_score", request, service, partial(rate, service, lines=lines))
 
     return router
 
 
-async def embed(service: EmbeddingService, data: bytes) -> Response:
+async def embed(service: EmbeddingService, data: bytes, asker: Asker) -> Response:
     """The answer to an embeddings request."""
     body = _parse(EmbeddingsBody, data)
     service.check_model(body.model)
@@ -80,7 +84,7 @@ async def embed(service: EmbeddingService, data: bytes) -> Response:
             f"leave it out or ask for {service.model.dimension}",
         )
     treatment = Treatment(long=body.long == "windows", timeline=body.timeline)
-    embedded = await service.embed(parse_inputs(body.input, service.settings), treatment)
+    embedded = await service.embed(parse_inputs(body.input, service.settings), treatment, asker)
     listed = [
         {"object": "embedding", "index": index, **encode_vector(row, body.encoding_format)}
         for index, row in enumerate(embedded.vectors)
@@ -95,24 +99,24 @@ def _timeline(timeline: Timeline, encoding: Encoding) -> list[dict[str, Any]]:
     return [{"start": start, "end": end, **encode_vector(row, encoding)} for start, end, row in windows]
 
 
-async def rate(service: EmbeddingService, data: bytes, *, lines: bool) -> Response:
+async def rate(service: EmbeddingService, data: bytes, asker: Asker, *, lines: bool) -> Response:
     """The answer to a style-score request, as one document or as lines."""
     if lines:
-        scored, _ = await score(service, parse_lines(data))
+        scored, _ = await score(service, parse_lines(data), asker)
         return Response(b"".join(orjson.dumps(row) + b"\n" for row in scored), media_type=LINES)
     body = _parse(StyleBody, data)
     service.check_model(body.model)
-    scored, embedded = await score(service, body.all_pairs())
+    scored, embedded = await score(service, body.all_pairs(), asker)
     reference = service.model.reference
     calibrated = {"reference_clips": reference.clips if reference else 0}
     return _json({"object": "style_score", "data": scored, **calibrated, **_provenance(service, embedded)})
 
 
-async def compare(service: EmbeddingService, data: bytes) -> Response:
+async def compare(service: EmbeddingService, data: bytes, asker: Asker) -> Response:
     """The answer to a similarity request: cosines, a row a text and a column a clip."""
     body = _parse(SimilarityBody, data)
     service.check_model(body.model)
-    embedded = await service.embed(parse_inputs([*body.texts, *body.clips], service.settings))
+    embedded = await service.embed(parse_inputs([*body.texts, *body.clips], service.settings), asker=asker)
     count = len(body.texts)
     cosines = embedded.vectors[:count] @ embedded.vectors[count:].T
     return _json({"object": "similarity", "similarity": cosines, **_provenance(service, embedded)})
@@ -128,7 +132,10 @@ async def _counted(route: str, request: Request, service: EmbeddingService, hand
         if tag in request.headers.get("if-none-match", ""):
             outcome = "unchanged"
             return Response(status_code=304, headers={"ETag": tag})
-        response = await handle(body)
+        response = await unless_gone(request, handle(body, _asker(request)))
+        if response is None:
+            outcome = "gone"
+            return Response(status_code=GONE)
         response.headers["ETag"] = tag
         outcome = "ok"
         return response
@@ -137,6 +144,13 @@ async def _counted(route: str, request: Request, service: EmbeddingService, hand
         raise
     finally:
         metrics.REQUESTS.labels(route=route, outcome=outcome).inc()
+
+
+def _asker(request: Request) -> Asker:
+    """Who asks, and within what time: ``X-Request-Timeout`` in seconds, when it is a number."""
+    wanted = request.headers.get(TIMEOUT_HEADER, "")
+    seconds = float(wanted) if wanted.replace(".", "", 1).isdecimal() else 0.0
+    return Asker(getattr(request.state, "caller", ""), seconds)
 
 
 def _parse(kind: type[B], data: bytes) -> B:

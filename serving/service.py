@@ -18,9 +18,10 @@ from clsp.config.serving import ServeSettings
 from clsp.errors import ClspError
 from clsp.model.embedding import EmbeddingModel
 from serving import metrics
-from serving.engine import Engine, Vectors
+from serving.engine import ANYONE, Asker, Engine
 from serving.errors import RequestError, as_request_error, too_large
 from serving.inputs import AudioInput, Input, Samples, TextInput, WaveformInput, seconds_of, to_waveform
+from serving.queues import Vectors
 from serving.windows import Timeline, Treatment, cut_clip
 
 T = TypeVar("T")
@@ -69,8 +70,11 @@ class EmbeddingService:
         if name not in ("", self.name, f"{self.name}/{version}", f"{self.name}@{version}"):
             raise RequestError(404, "model_not_found", "this server has no such model", hint=f"use {self.name!r}")
 
-    async def embed(self, inputs: Sequence[Input], treatment: Treatment = DEFAULT_TREATMENT) -> Embedded:
-        """Vectors of ``inputs``; ``RequestError`` names the first one that cannot be used."""
+    async def embed(
+        self, inputs: Sequence[Input], treatment: Treatment = DEFAULT_TREATMENT, asker: Asker = ANYONE
+    ) -> Embedded:
+        """Vectors of ``inputs``; ``RequestError`` names the first that cannot be used, or refuses all as too late."""
+        self._engine.admit(asker)
         texts = [(place, item) for place, item in enumerate(inputs) if isinstance(item, TextInput)]
         sounds = [(place, item) for place, item in enumerate(inputs) if not isinstance(item, TextInput)]
         ids = await self._tokenize([item.text for _, item in texts])
@@ -81,7 +85,8 @@ class EmbeddingService:
         self._check_total([part for group in parts for part in group])
         # Both queues are entered before either is awaited, so a mixed request waits once.
         rows, flat = await asyncio.gather(
-            self._engine.embed_ids(ids), self._engine.embed_speech([part for group in parts for part in group])
+            self._engine.embed_ids(ids, asker),
+            self._engine.embed_speech([part for group in parts for part in group], asker),
         )
         vectors = np.zeros((len(inputs), self.model.dimension), np.float32)
         vectors[[place for place, _ in texts]] = rows

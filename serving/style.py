@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clsp.registry.style_reference import StyleReference
+from serving.engine import Asker
 from serving.errors import bad_request
 from serving.inputs import parse_inputs
 from serving.service import Embedded, EmbeddingService
@@ -59,10 +60,12 @@ def parse_lines(data: bytes) -> list[Pair]:
     return pairs
 
 
-async def score(service: EmbeddingService, pairs: Sequence[Pair]) -> tuple[list[dict[str, Any]], Embedded]:
+async def score(
+    service: EmbeddingService, pairs: Sequence[Pair], asker: Asker
+) -> tuple[list[dict[str, Any]], Embedded]:
     """For each pair its cosine, and its percentiles when the version holds a reference set (None otherwise)."""
     inputs = parse_inputs([item for pair in pairs for item in (pair.clip, pair.text)], service.settings)
-    embedded = await service.embed(inputs)
+    embedded = await service.embed(inputs, asker=asker)
     cosines = (embedded.vectors[0::2] * embedded.vectors[1::2]).sum(axis=1)
     reference = service.model.reference
     return [_scored(index, float(cosine), reference) for index, cosine in enumerate(cosines)], embedded

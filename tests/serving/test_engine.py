@@ -7,10 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clsp.config import ServeSettings
-from serving.engine import Engine
+from serving.engine import Asker, Engine
 from serving.errors import RequestError
+from serving.queues import Batching, choose_batch
 
 
 class Fake:
@@ -69,7 +72,7 @@ async def test_rows_come_back_in_order_and_batches_keep_the_budget(started):
     started.model.gate.set()
     assert [row.tolist() for row in await asyncio.gather(*others)] == [[[50.0], [60.0]]] * 3
     assert (await first).tolist() == [[160.0]]
-    assert started.model.batches == [[160], [50, 60], [50, 60], [50, 60]]
+    assert started.model.batches == [[160], [50, 50, 50], [60, 60], [60]]  # neighbours in length, within 160
 
 
 @pytest.mark.anyio
@@ -106,6 +109,60 @@ async def test_a_request_that_went_is_not_computed(started):
     await first
     await started.engine.embed_speech(clips(20))
     assert started.model.batches == [[160], [20]]
+
+
+@pytest.mark.anyio
+async def test_callers_take_turns(started):
+    first = await held(started)
+    many = asyncio.create_task(started.engine.embed_speech(clips(*[150] * 6), Asker("crowd")))
+    await asyncio.sleep(0)
+    one = asyncio.create_task(started.engine.embed_speech(clips(100), Asker("single")))
+    await asyncio.sleep(0)
+    started.model.gate.set()
+    await asyncio.gather(first, many, one)
+    assert started.model.batches.index([100]) <= 2
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_would_come_too_late_is_refused_at_once(started):
+    started.engine._speech.measure(160, 10.0)  # a device that takes ten seconds for 160 samples
+    first = await held(started)
+    second = asyncio.create_task(started.engine.embed_speech(clips(160)))
+    await asyncio.sleep(0)
+    for refused in (lambda: started.engine.admit(Asker(seconds=2.0)), lambda: started.engine.admit(Asker("x", 9.0))):
+        with pytest.raises(RequestError) as caught:
+            refused()
+        assert (caught.value.status, caught.value.code) == (429, "overloaded")
+    assert int(caught.value.headers["Retry-After"]) >= 1
+    started.engine.admit(Asker(seconds=20.0))
+    with pytest.raises(RequestError):
+        await started.engine.embed_speech(clips(*[160] * 3), Asker(seconds=20.0))  # its own length counts
+    started.model.gate.set()
+    await asyncio.gather(first, second)
+
+
+@pytest.mark.anyio
+async def test_what_waited_too_long_is_not_computed(started):
+    first = await held(started)
+    late = asyncio.create_task(started.engine.embed_speech(clips(33), Asker(seconds=0.01)))
+    await asyncio.sleep(0.05)
+    started.model.gate.set()
+    with pytest.raises(RequestError) as caught:
+        await late
+    assert (caught.value.status, caught.value.code) == (429, "expired")
+    await first
+    assert [33] not in started.model.batches
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=20), st.integers(1, 400), st.floats(0, 1))
+def test_a_batch_holds_the_first_keeps_the_budget_and_wastes_little(lengths, budget, fill):
+    chosen = choose_batch(lengths, Batching(budget, 64, fill))
+    assert 0 in chosen
+    assert len(set(chosen)) == len(chosen)
+    if len(chosen) > 1:
+        batch = [lengths[place] for place in chosen]
+        assert max(batch) * len(batch) <= budget
+        assert sum(batch) >= fill * max(batch) * len(batch)
 
 
 @pytest.mark.anyio
