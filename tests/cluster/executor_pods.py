@@ -6,7 +6,7 @@ that the executor leaves. Here that file is the container's termination message,
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +59,7 @@ class CompiledFlow:
         return self.spec["components"][component]["executorLabel"]
 
 
-@dataclass(frozen=True)
-class Environment:
-    """What the nodes add where a test runs no built image: an image with a shell, folders to mount, variables."""
-
-    image: str = ""
-    mounts: list[dict[str, Any]] = field(default_factory=list)
-    volumes: list[dict[str, Any]] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
-
-
-def executor_pod(
-    flow: CompiledFlow, task: str, inputs: dict[str, str], run_id: str, environment: Environment
-) -> dict[str, Any]:
+def executor_pod(flow: CompiledFlow, task: str, inputs: dict[str, str], run_id: str) -> dict[str, Any]:
     """The pod of one executor."""
     label = flow.executor(task)
     container = flow.spec["deploymentSpec"]["executors"][label]["container"]
@@ -81,17 +69,14 @@ def executor_pod(
     empty = platform.get("emptyDirMounts", [])
     main = {
         "name": "main",
-        "image": environment.image or container["image"],
+        "image": container["image"],
         "imagePullPolicy": "IfNotPresent",
         "command": container["command"],
         "args": [_filled(argument, inputs) for argument in container["args"]],
-        "env": [*_variables(container, platform), *_plain(environment.variables)],
+        "env": [*_variables(container, platform)],
         "resources": _resources(container["resources"]),
         "securityContext": {**HARDENED, **_identity(platform)},
-        "volumeMounts": [
-            *({"name": item["volumeName"], "mountPath": item["mountPath"]} for item in empty),
-            *environment.mounts,
-        ],
+        "volumeMounts": [{"name": item["volumeName"], "mountPath": item["mountPath"]} for item in empty],
     }
     spec = {
         "restartPolicy": "Never",
@@ -103,7 +88,7 @@ def executor_pod(
         "tolerations": platform.get("tolerations", []),
         "nodeSelector": platform.get("nodeSelector", {}).get("labels", {}),
         "containers": [main],
-        "volumes": [*map(_empty_dir, empty), *environment.volumes],
+        "volumes": [*map(_empty_dir, empty)],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": task, "labels": labels}, "spec": spec}
 
@@ -130,10 +115,6 @@ def _variables(container: dict[str, Any], platform: dict[str, Any]) -> Iterator[
         for pair in secret["keyToEnv"]:
             reference = {"name": secret["secretName"], "key": pair["secretKey"], "optional": secret["optional"]}
             yield {"name": pair["envVar"], "valueFrom": {"secretKeyRef": reference}}
-
-
-def _plain(variables: dict[str, str]) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in variables.items()]
 
 
 def _resources(asked: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from pipelines.compile import COMPILED
 from pipelines.flows import FLOWS
 from pipelines.steps import STEPS
-from tests.cluster.executor_pods import CompiledFlow, Environment, executor_pod
+from tests.cluster.executor_pods import CompiledFlow, executor_pod
 
 FULL = CompiledFlow.read(COMPILED / "full.yaml")
 
@@ -29,7 +29,7 @@ def test_the_full_flow_has_the_order_of_the_hand_overs():
 
 
 def test_a_pod_says_what_the_executor_asks_for():
-    pod = executor_pod(FULL, "annotate", {"segments": "abc"}, "run-1", Environment())
+    pod = executor_pod(FULL, "annotate", {"segments": "abc"}, "run-1")
     (main,) = pod["spec"]["containers"]
     given = json.loads(main["args"][main["args"].index("--executor_input") + 1])
     assert given["inputs"]["parameterValues"] == {"segments": "abc"}
