@@ -26,7 +26,12 @@ INIT_CONTAINER = f"""\
   command:
     - sh
     - -c
-    - for i in $(seq {{{{.MaxTries}}}}); do nslookup {{{{.MasterAddr}}}} && exit 0; sleep 1; done; exit 1
+    - |
+      for i in $(seq {{{{.MaxTries}}}}); do
+        nslookup -type=a {{{{.MasterAddr}}}} | grep -q ^Name: && exit 0
+        sleep 1
+      done
+      exit 1
 """
 
 
