@@ -65,7 +65,15 @@ def test_the_environment_names_the_api_and_local_overrides_it(kfp_api, config, m
 def test_ctrl_c_leaves_the_run_running(kfp_api, config):
     kfp_api.state.default_script = [("ingest", "RUNNING", "")]
     command = [sys.executable, "-m", "pipelines.cli", *RUN, "--kfp", kfp_api.url, "--config", config]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        # Tests that run in the background of a shell inherit an ignored SIGINT; a person's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     try:
         while "ingest" not in (line := process.stderr.readline()):
             assert line, process.stdout.read()
