@@ -24,6 +24,7 @@ _KEEP_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8000000000",
     "MALLOC_TOP_PAD_": "268435456",
+    "MALLOC_ARENA_MAX": "2",  # what is kept is kept an arena, and loader threads have their own
 }
 _LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.5

@@ -178,8 +178,9 @@ def connect(namespace: str = "", context: str = "", patience: Patience = DEFAULT
             config.load_incluster_config(client_configuration=settings)
             here = _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.exists() else ""
         else:
-            config.load_kube_config(context=context or None, client_configuration=settings)
-            here = _context_namespace(context)
+            file = os.environ.get("KUBECONFIG")  # as it is now: the SDK keeps what it was when it was imported
+            config.load_kube_config(file, context=context or None, client_configuration=settings)
+            here = _context_namespace(file, context)
     except config.ConfigException as error:
         raise ClusterError(
             f"there is no cluster to talk to: {error}",
@@ -189,10 +190,10 @@ def connect(namespace: str = "", context: str = "", patience: Patience = DEFAULT
     return Cluster(Requests(client.ApiClient(settings), patience), namespace or here or "default")
 
 
-def _context_namespace(context: str) -> str:
+def _context_namespace(file: str | None, context: str) -> str:
     from kubernetes import config
 
-    contexts, active = config.list_kube_config_contexts()
+    contexts, active = config.list_kube_config_contexts(file)
     chosen = next((item for item in contexts if item["name"] == context), active)
     return str(chosen["context"].get("namespace", ""))
 

@@ -138,3 +138,16 @@ def test_a_condition_holds_only_when_it_is_true():
     assert condition(job, "Complete")
     assert condition(job, "Failed") is None
     assert condition({}, "Complete") is None
+
+
+def test_the_kubeconfig_named_now_is_the_one_that_counts(tmp_path, monkeypatch):
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    for name in ("one", "two"):
+        path = tmp_path / name
+        path.write_text(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+            "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\nusers: [{name: u, user: {}}]\n"
+            f"contexts: [{{name: c, context: {{cluster: c, user: u, namespace: {name}}}}}]\n"
+        )
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        assert connect().namespace == name
