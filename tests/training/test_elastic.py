@@ -74,14 +74,5 @@ def test_a_preempted_node_saves_and_leaves_and_a_new_one_is_taken_in(cluster, un
     assert '"world": 2' in third.log
 
 
-def test_a_hung_process_is_noticed_named_and_replaced(cluster, undisturbed):
-    first, second = cluster.add(), cluster.add()
-    cluster.wait_for_step(10)
-    (worker,) = second.workers()
-    worker.suspend()
-    assert_same(cluster.finish(first, second), undisturbed)
-    assert "did not answer for 20 s at step" in first.log
-
-
 def saved_alone(agent):
     return [int(line.split('"step": ')[1].split(",")[0]) for line in agent.log.splitlines() if "saved_alone" in line]
