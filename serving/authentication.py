@@ -9,8 +9,8 @@ from serving.errors import RequestError, error_response
 from serving.keys import ApiKeys, presented_key
 from serving.kserve_sdk import StatusCode, aio, unary_unary_rpc_method_handler
 
-OPEN_PATHS = ("/v2/health/", "/metrics", "/v2/models/")
-_READY = "/ready"
+_OPEN_PATHS = ("/v2/health/", "/metrics")
+_MODELS, _READY = "/v2/models/", "/ready"
 _OPEN_CALLS = ("ServerLive", "ServerReady", "ModelReady")
 
 
@@ -35,7 +35,7 @@ class Authentication:
 
 def is_open(path: str) -> bool:
     """Whether a path answers without a key: health, metrics and readiness of a model."""
-    return path.startswith(OPEN_PATHS[:2]) or (path.startswith(OPEN_PATHS[2]) and path.endswith(_READY))
+    return path.startswith(_OPEN_PATHS) or (path.startswith(_MODELS) and path.endswith(_READY))
 
 
 class CallAuthentication(aio.ServerInterceptor):  # type: ignore[misc]

@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -107,11 +108,10 @@ class Queue:
 
     def _window(self) -> Iterator[tuple[str, Item]]:
         """Up to a window of items, one of each caller in turn."""
-        lines = [(caller, list(items)[: self.batching.window]) for caller, items in self._callers.items()]
+        lines = [(caller, list(islice(items, self.batching.window))) for caller, items in self._callers.items()]
         deepest = max((len(items) for _, items in lines), default=0)
         rounds = ((caller, items[depth]) for depth in range(deepest) for caller, items in lines if depth < len(items))
-        for _, pair in zip(range(self.batching.window), rounds, strict=False):
-            yield pair
+        yield from islice(rounds, self.batching.window)
 
     def _drop_dead(self, now: float) -> list[Item]:
         expired = []
