@@ -4,6 +4,7 @@ The first that works is taken: a docker command without its engine is no tool.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from clsp.errors import ConfigError
 
 TOOLS = ("docker", "podman", "buildah")
+_FEW = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")  # podman asks for more than some hosts may give
 _UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
@@ -83,7 +85,10 @@ class Tool:
     def run(self, image: str, command: Sequence[str]) -> str:
         """What ``command`` prints in a new container of the image."""
         if self.name != "buildah":
-            return self._call("run", "--rm", "--network=none", f"--entrypoint={command[0]}", image, *command[1:])
+            limits = _FEW if self.name == "podman" else ()
+            return self._call(
+                "run", "--rm", "--network=none", *limits, f"--entrypoint={command[0]}", image, *command[1:]
+            )
         container = self._call("from", "--pull-never", image).strip()
         try:
             return self._call("run", "--isolation", "chroot", container, "--", *command)
@@ -106,7 +111,10 @@ class Tool:
         return [self.name, *kept]
 
     def _call(self, *words: str) -> str:
-        answer = subprocess.run([*self._command(), *words], capture_output=True, text=True, check=False)
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1"}  # docker before 23 knows no secrets without it
+        answer = subprocess.run(
+            [*self._command(), *words], capture_output=True, text=True, check=False, env=environment
+        )
         if answer.returncode:
             end = "\n".join((answer.stdout + answer.stderr).strip().splitlines()[-12:])
             raise ConfigError(f"{self.name} {words[0]} failed:\n{end}", hint="the lines above are the tool's own")

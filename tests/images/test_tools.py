@@ -66,6 +66,22 @@ def test_a_build_is_said_in_the_words_of_each(programs, tmp_path, name, says, ne
     assert not any(part in words for part in never)
 
 
+@pytest.mark.parametrize(("name", "says"), [("docker", []), ("podman", ["--ulimit=nofile=1024:1024"])])
+def test_a_command_runs_without_network_within_limits_that_every_host_gives(programs, name, says):
+    programs(name, f"{ECHO}echo listed\n")
+    assert Tool(name).run("step:1", ["python3", "-m", "x"]) == "listed\n"
+    words = (programs.folder / f"{name}.log").read_text()
+    assert all(part in words for part in ["--network=none", "--entrypoint=python3 step:1 -m x", *says])
+    assert ("--ulimit" in words) == bool(says)
+
+
+def test_docker_is_asked_for_buildkit(programs, tmp_path):
+    programs("docker", 'echo "$DOCKER_BUILDKIT" > "$(dirname "$0")/kit"; while [ $# -gt 0 ]; do '
+             '[ "$1" = --iidfile ] && echo abc > "$2"; shift; done\n')  # fmt: skip
+    Tool("docker").build(a_build(tmp_path))
+    assert (programs.folder / "kit").read_text() == "1\n"
+
+
 def test_a_failed_build_tells_the_end_of_what_the_tool_said(programs, tmp_path):
     programs("buildah", "echo step 1; echo no space left >&2; exit 125\n")
     with pytest.raises(ConfigError, match="no space left"):
