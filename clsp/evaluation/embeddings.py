@@ -62,7 +62,9 @@ def embed(store: ObjectStore, encoder: Encoder, examples: Sequence[Example], bat
         rows = _plain(encoder.encode_speech([read_waveform(store, examples[index]) for index in batch]))
         speech.update(zip(batch, rows, strict=True))
     texts = sorted({text for row in examples for text in (reported_fine(row), reported_overall(row)) if text})
-    known = {"": (), **_embed_texts(encoder, texts, batch_size)}
+    known: dict[str, Vector] = {"": ()}
+    if texts:
+        known |= zip(texts, map(tuple, embed_texts(encoder, texts, batch_size).tolist()), strict=True)
     return [_row(example, speech[index], known) for index, example in enumerate(examples)]
 
 
@@ -71,9 +73,14 @@ def _row(example: Example, speech: Vector, known: dict[str, Vector]) -> Embeddin
     return Embedding(example.segment_id, example.speaker, fine, overall, speech, known[fine], known[overall])
 
 
-def _embed_texts(encoder: Encoder, texts: list[str], batch_size: int) -> dict[str, Vector]:
-    batches = (texts[start : start + batch_size] for start in range(0, len(texts), batch_size))
-    return {text: row for batch in batches for text, row in zip(batch, _plain(encoder.encode_text(batch)), strict=True)}
+def embed_texts(encoder: Encoder, texts: Sequence[str], batch_size: int) -> NDArray[np.float32]:
+    """Unit vectors (N, D) of texts; equal texts are encoded once and share one vector."""
+    distinct = sorted(set(texts))
+    batches = (distinct[start : start + batch_size] for start in range(0, len(distinct), batch_size))
+    rows = np.concatenate([encoder.encode_text(batch).to("cpu", torch.float32).numpy() for batch in batches])
+    place = {text: index for index, text in enumerate(distinct)}
+    found: NDArray[np.float32] = rows[[place[text] for text in texts]]
+    return found
 
 
 def read_waveform(store: ObjectStore, example: Example) -> torch.Tensor:

@@ -32,16 +32,6 @@ def embed_files(encoder: Encoder, paths: Sequence[Path], batch_size: int) -> NDA
     return np.stack([vectors[index] for index in range(len(paths))])
 
 
-def embed_texts(encoder: Encoder, texts: Sequence[str], batch_size: int) -> NDArray[np.float32]:
-    """Unit vectors (N, D) of texts; equal texts are encoded once and share one vector."""
-    distinct = sorted(set(texts))
-    batches = (distinct[start : start + batch_size] for start in range(0, len(distinct), batch_size))
-    rows = np.concatenate([encoder.encode_text(batch).numpy() for batch in batches])
-    place = {text: index for index, text in enumerate(distinct)}
-    found: NDArray[np.float32] = rows[[place[text] for text in texts]]
-    return found
-
-
 def _read(path: Path) -> torch.Tensor:
     sound = decode(path)
     return torch.from_numpy(resample(sound.samples, sound.sampling_rate, SAMPLING_RATE))

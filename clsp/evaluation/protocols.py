@@ -13,8 +13,8 @@ import numpy as np
 
 from clsp.config.evaluation import EvaluationSettings
 from clsp.errors import DataError
-from clsp.evaluation.embeddings import Encoder
-from clsp.evaluation.files import embed_files, embed_texts
+from clsp.evaluation.embeddings import Encoder, embed_texts
+from clsp.evaluation.files import embed_files
 from clsp.evaluation.scores import score_pairs
 from clsp.evaluation.statistics import estimate, kendall, pearson, spearman, unweighted_recall, weighted_accuracy
 from clsp.evaluation.tables import Pair, Rated
