@@ -142,6 +142,9 @@ class ClusterSettings(Section):
     enabled: bool = Field(False, description="Run GPU work as Jobs of this cluster; false runs it in the step itself")
     namespace: str = Field("", description="Namespace of what steps start; empty takes that of the step's own pod")
     release: str = Field("clsp", description="Name of the Helm release; part of object names and labels")
+    owner: str = Field(
+        "", description="ConfigMap of the release; removed with it is whatever steps start. Empty: nothing"
+    )
     service_account: str = Field("", description="Service account of the pods that steps start; empty mounts none")
     store_secret: str = Field("clsp-store", description="Secret with AWS_* of the object store")
     captioner_secret: str = Field("clsp-captioner", description="Secret with CLSP_*_API_KEY, if endpoints want one")
@@ -157,7 +160,9 @@ class ClusterSettings(Section):
         description="Where pods run, by a name of your own",
     )
     images: ClusterImages = ClusterImages()
-    environment: dict[str, str] = Field({}, description="Variables of all containers that steps start: proxies, caches")
+    environment: dict[str, str] = Field(
+        {}, description="Variables of steps on KFP and of all they start: where the store is, proxies"
+    )
     mounts: tuple[Mount, ...] = ()
     annotate: AnnotationWork = AnnotationWork(engine_arguments=CAPTIONER_ARGUMENTS)
     verify: AnnotationWork = AnnotationWork(engine_arguments=VERIFIER_ARGUMENTS)

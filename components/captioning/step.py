@@ -16,9 +16,9 @@ def run_work(work: Work, store: str, run_id: str, cluster: str) -> str:
         if not where.enabled:
             return work.outcome(do_here(work, objects, ledger))
         from components.captioning.following import complete_on
-        from components.kubernetes.client import connect
+        from components.kubernetes.client import connect_release
 
-        complete_on(connect(where.namespace), where, work, objects, ledger)
+        complete_on(connect_release(where), where, work, objects, ledger)
         return add_up(work, objects, ledger)
 
     return execute(store, run_id, work.recipe, work.parents, body)

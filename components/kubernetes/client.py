@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import orjson
 
+from clsp.config import ClusterSettings
 from clsp.errors import ClusterError
-from components.kubernetes.objects import Kind, Object, Ref, ref_of
+from components.kubernetes.objects import CONFIG_MAP, Kind, Object, Ref, owned, ref_of
 from components.kubernetes.requests import AbsentError, ExpiredError, Patience, Requests
 
 T = TypeVar("T")
@@ -25,15 +26,27 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 class Cluster:
     """One namespace of a cluster, through the API server. Every method raises ``ClusterError`` with a hint."""
 
-    def __init__(self, requests: Requests, namespace: str) -> None:
+    def __init__(self, requests: Requests, namespace: str, owner: Object | None = None) -> None:
         self._requests = requests
         self._plurals: dict[Kind, str] = {}
+        self._owner = owner
         self.namespace = namespace
+
+    def owned_by(self, ref: Ref) -> "Cluster":
+        """This cluster, where what is applied without an owner is the object's and goes with it."""
+        owner = self.get(ref)
+        if owner is None:
+            raise ClusterError(
+                f"there is no {ref} in namespace {self.namespace}, which was to own what this run starts",
+                hint="install the release, take its clsp.yaml anew, or leave cluster.owner empty",
+            )
+        return Cluster(self._requests, self.namespace, owner)
 
     def apply(self, item: Object) -> Object:
         """Make the object so (server-side apply, ours wins) and return it as the cluster holds it."""
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        applied: Object = self._requests.json("PATCH", self._path(ref_of(item)), query, item)
+        wanted = owned(item, self._owner) if self._owner and "ownerReferences" not in item["metadata"] else item
+        applied: Object = self._requests.json("PATCH", self._path(ref_of(item)), query, wanted)
         return applied
 
     def get(self, ref: Ref) -> Object | None:
@@ -188,6 +201,12 @@ def connect(namespace: str = "", context: str = "", patience: Patience = DEFAULT
         ) from error
     settings.retries = False  # ours know which requests may be repeated, and say so
     return Cluster(Requests(client.ApiClient(settings), patience), namespace or here or "default")
+
+
+def connect_release(settings: ClusterSettings) -> Cluster:
+    """The cluster as a step uses it: what it applies belongs to the release, so that uninstalling takes all of it."""
+    cluster = connect(settings.namespace)
+    return cluster.owned_by(Ref(CONFIG_MAP, settings.owner)) if settings.owner else cluster
 
 
 def _context_namespace(file: str | None, context: str) -> str:

@@ -32,6 +32,7 @@ class Ref:
         return f"{self.kind.name} {self.name}"
 
 
+CONFIG_MAP = Kind("v1", "ConfigMap")
 POD = Kind("v1", "Pod")
 SERVICE = Kind("v1", "Service")
 JOB = Kind("batch/v1", "Job")

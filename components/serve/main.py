@@ -28,11 +28,11 @@ def run(*, store: str, run_id: str, settings: str, version: str, cluster: str = 
 
 def deploy_version(store: ObjectStore, settings: ServeSettings, where: ClusterSettings, version: str) -> Outcome:
     """Roll the version out as the endpoints of this step's cluster."""
-    from components.kubernetes.client import connect
+    from components.kubernetes.client import connect_release
     from components.serve.deployment import deploy
     from components.serve.probe import make_probe, version_uri
 
     manifest = load_manifest(store, version)
     probe = make_probe(store, settings, manifest)
-    deploy(connect(where.namespace), where, settings, version_uri(store, manifest), probe)
+    deploy(connect_release(where), where, settings, version_uri(store, manifest), probe)
     return probe.outcome()

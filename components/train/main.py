@@ -49,10 +49,10 @@ def _run(stage: str, store: str, run_id: str, settings: str, cluster: str, *pare
 
 def train_on_cluster(settings: ClusterSettings) -> "Launcher":
     """What launches a stage on the cluster of this step."""
-    from components.kubernetes.client import connect
+    from components.kubernetes.client import connect_release
     from components.train.cluster.launcher import train_on
 
-    return train_on(connect(settings.namespace), settings)
+    return train_on(connect_release(settings), settings)
 
 
 def stage_recipe(stage: str, settings: TrainSettings) -> Recipe:

@@ -137,7 +137,7 @@ def test_the_serve_step_never_makes_endpoints_that_the_chart_owns() -> None:
         config = parse_settings(Config, yaml.safe_load(find(objects, "ConfigMap", "-platform")["data"]["clsp.yaml"]))
         released[shape] = config.cluster.release
         assert not owned & {f"{config.cluster.release}-{tower}" for tower in ("speech", "text")}
-    assert released == {"minimal": "clsp", "dev-cpu": "clsp-runs"}
+    assert released == {"minimal": "clsp-runs", "dev-cpu": "clsp-runs"}
 
 
 def test_pools_of_the_chart_are_those_of_the_code() -> None:

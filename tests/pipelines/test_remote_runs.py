@@ -1,6 +1,7 @@
 """Runs on KFP through its client: submitted once, followed to their end, listed, ended, under all its faults."""
 
 import pytest
+import yaml
 
 from clsp.config import ClusterSettings
 from clsp.errors import ConfigError, KfpError
@@ -34,12 +35,21 @@ def test_a_release_changes_images_secrets_and_its_label_and_nothing_else():
     images = {"step": "registry.example/step@sha256:" + "0" * 64}
     changed = package_flow("data", ClusterSettings(images=images, store_secret="team-a", release="team-a"))
     assert changed.version != DATA.version
-    import yaml
-
     before, after = ("\n".join(yaml.safe_dump_all(yaml.safe_load_all(p.text)).splitlines()) for p in (DATA, changed))
     lines = [(old, new) for old, new in zip(before.splitlines(), after.splitlines(), strict=True) if old != new]
     kinds = {old.strip().split(":")[0] for old, _ in lines}
     assert kinds == {"image", "secretName", "constant", "app.kubernetes.io/instance"}
+
+
+def test_steps_find_the_store_where_the_release_says_it_is():
+    place = {"AWS_ENDPOINT_URL": "http://minio.example:9000"}
+    spec, platform = yaml.safe_load_all(package_flow("data", ClusterSettings(environment=place)).text)
+    for name, executor in spec["deploymentSpec"]["executors"].items():
+        assert {"name": "AWS_ENDPOINT_URL", "value": "http://minio.example:9000"} in executor["container"]["env"]
+        secrets = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][name]["secretAsEnv"]
+        taken = [pair["envVar"] for secret in secrets for pair in secret["keyToEnv"]]
+        assert "AWS_ENDPOINT_URL" not in taken
+        assert "AWS_SECRET_ACCESS_KEY" in taken
 
 
 def test_a_second_run_uploads_nothing(kfp_api, calls):

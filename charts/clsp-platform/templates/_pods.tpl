@@ -28,6 +28,18 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
+{{/* Where the object store of runs is; empty for AWS's own, which a key AWS_ENDPOINT_URL of the Secret then replaces. */}}
+{{- define "clsp.storePlace" -}}
+{{- if .Values.store.bucket }}
+{{- if ne .Values.store.endpoint "https://s3.amazonaws.com" }}
+AWS_ENDPOINT_URL: {{ .Values.store.endpoint | quote }}
+{{- end }}
+{{- if ne .Values.store.region "us-east-1" }}
+AWS_REGION: {{ .Values.store.region | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* Where the object store is, and who we are there. */}}
 {{- define "clsp.storeEnv" -}}
 {{- if .Values.store.bucket }}

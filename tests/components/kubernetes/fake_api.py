@@ -16,7 +16,7 @@ from components.kubernetes.client import Cluster
 from components.kubernetes.requests import Patience, Requests
 
 KINDS = {
-    "/api/v1": {"Pod": "pods", "Service": "services"},
+    "/api/v1": {"ConfigMap": "configmaps", "Pod": "pods", "Service": "services"},
     "/apis/apps/v1": {"Deployment": "deployments"},
     "/apis/batch/v1": {"Job": "jobs"},
     "/apis/kubeflow.org/v1": {"PyTorchJob": "pytorchjobs"},

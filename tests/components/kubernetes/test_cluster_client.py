@@ -6,7 +6,18 @@ import pytest
 
 from clsp.errors import ClusterError
 from components.kubernetes.client import connect
-from components.kubernetes.objects import JOB, POD, Kind, Ref, condition, labels_of, new_object, owned, work_name
+from components.kubernetes.objects import (
+    CONFIG_MAP,
+    JOB,
+    POD,
+    Kind,
+    Ref,
+    condition,
+    labels_of,
+    new_object,
+    owned,
+    work_name,
+)
 from components.kubernetes.requests import explain
 from tests.components.kubernetes.fake_api import fake_cluster
 
@@ -124,6 +135,23 @@ def test_an_owned_object_names_its_owner(fake):
     owner = fake[1].apply(pod("a"))
     reference = owned(pod("b"), owner)["metadata"]["ownerReferences"][0]
     assert reference == {"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": owner["metadata"]["uid"]}
+
+
+def test_what_a_release_owns_goes_with_it_and_what_a_job_owns_goes_with_the_job(fake):
+    _, cluster = fake
+    release = cluster.apply(new_object(CONFIG_MAP, "clsp-platform", {}))
+    ours = cluster.owned_by(Ref(CONFIG_MAP, "clsp-platform"))
+    job = ours.apply(new_object(JOB, "train", LABELS))
+    assert job["metadata"]["ownerReferences"] == owned(job, release)["metadata"]["ownerReferences"]
+    beside = ours.apply(owned(pod("a"), job))
+    assert [reference["name"] for reference in beside["metadata"]["ownerReferences"]] == ["train"]
+    assert "ownerReferences" not in cluster.apply(pod("b"))["metadata"]
+
+
+def test_a_release_that_is_not_there_owns_nothing(fake):
+    with pytest.raises(ClusterError, match="there is no ConfigMap gone in namespace team-a") as caught:
+        fake[1].owned_by(Ref(CONFIG_MAP, "gone"))
+    assert "cluster.owner" in caught.value.hint
 
 
 def test_the_same_work_has_the_same_name_and_other_work_another():
