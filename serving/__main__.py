@@ -16,13 +16,18 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m serving",
         description="Serve a model's embeddings; example: python -m serving file:///store/models/clsp@latest",
     )
-    parser.add_argument("model", help="model directory, or STORE/models/NAME/VERSION, or STORE/models/NAME@ALIAS")
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="[NAME=]MODEL",
+        help="model directory, or STORE/models/NAME/VERSION, or STORE/models/NAME@ALIAS; several are served by name",
+    )
     parser.add_argument("--settings", default="{}", help="JSON of the 'serve' section of the configuration")
     chosen = parser.parse_args(arguments)
     configure_logs()
     die_with_ancestor()
     try:
-        start(chosen.model, parse_settings(ServeSettings, chosen.settings))
+        start(chosen.models, parse_settings(ServeSettings, chosen.settings))
     except ClspError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -1,29 +1,28 @@
 """One thread that owns the device, and the queues before it.
 
-Items of all requests wait in two queues (speech, text) that take turns. Whenever the device is free it takes what is
-there, up to a padded budget, and never waits for more; so a lone request starts at once and a busy server batches. A
-request is let in only when what waits already will be done within its deadline at the rate measured so far.
+Items of all requests wait in queues (speech and text of each version) that take turns. Whenever the device is free it
+takes what is there, up to a padded budget, and never waits for more; so a lone request starts at once and a busy
+server batches. A request is let in only when what waits already will be done within its deadline at the rate measured
+so far.
 """
 
 import asyncio
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from clsp.audio.fbank import SAMPLING_RATE
 from clsp.config.serving import ServeSettings
 from clsp.logs import get_logger
-from clsp.model.embedding import EmbeddingModel
 from serving import metrics
 from serving.errors import RequestError, expired, overloaded
-from serving.queues import Batching, Item, Job, Queue, Vectors
+from serving.queues import Item, Job, Queue, Vectors
 
 log = get_logger(__name__)
 
@@ -40,27 +39,16 @@ ANYONE = Asker()
 
 
 class Engine:
-    """Embeds waveforms and token ids of many requests; ``start`` it once, ``close`` it to finish what waits."""
+    """Embeds what waits in queues of any number of models; ``start`` it once, ``close`` it to finish what waits."""
 
-    def __init__(self, model: EmbeddingModel, settings: ServeSettings) -> None:
-        self._model = model
+    def __init__(self, settings: ServeSettings) -> None:
         self._settings = settings
-        self._speech = Queue(
-            "audio",
-            lambda clips: model.encode_speech([torch.from_numpy(clip) for clip in clips]),
-            self._batching(int(settings.batch_seconds * SAMPLING_RATE)),
-        )
-        self._text = Queue("text", model.encode_ids, self._batching(settings.batch_tokens))
-        self._limits = {
-            "audio": int(settings.max_queued_seconds * SAMPLING_RATE),
-            "text": settings.max_queued_tokens,
-        }
+        self._limits = {"audio": int(settings.max_queued_seconds * SAMPLING_RATE), "text": settings.max_queued_tokens}
         self._changed = threading.Condition()
+        self._turns: deque[Queue] = deque()  # the queues that hold something
+        self._busy_until = 0.0  # when the forward that runs now is expected to end
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="device", daemon=True)
-
-    def _batching(self, budget: int) -> Batching:
-        return Batching(budget, self._settings.batch_window, self._settings.batch_fill)
 
     def start(self) -> None:
         """Start the device thread."""
@@ -73,13 +61,33 @@ class Engine:
             self._changed.notify()
         self._thread.join()
 
-    async def embed_speech(self, clips: Sequence[NDArray[np.float32]], asker: Asker = ANYONE) -> Vectors:
-        """(N, D) vectors of 16 kHz waveforms; ``RequestError`` 429 when the wait is too long, 503 while closing."""
-        return await self._submit(self._speech, clips, asker)
+    async def embed(
+        self, queue: Queue, payloads: Sequence[Any], dimension: int, asker: Asker = ANYONE, *, admitted: bool = False
+    ) -> Vectors:
+        """(N, D) vectors of waveforms or token ids; ``RequestError`` 429 when the wait is too long, 503 while closing.
 
-    async def embed_ids(self, ids: Sequence[Sequence[int]], asker: Asker = ANYONE) -> Vectors:
-        """(N, D) vectors of unpadded token ids; errors as ``embed_speech``."""
-        return await self._submit(self._text, ids, asker)
+        What is ``admitted`` already waits however long the queue is.
+        """
+        vectors = np.zeros((len(payloads), dimension), np.float32)
+        if not payloads:
+            return vectors
+        loop, deadline = asyncio.get_running_loop(), time.monotonic() + self._patience(asker)
+        job = Job(vectors, len(payloads), loop.create_future(), loop, deadline, asker.caller)
+        with self._changed:
+            if self._closed:
+                raise RequestError(503, "draining", "the server is stopping", hint="try another replica")
+            if not admitted:
+                self._refuse_overflow(queue, sum(map(len, payloads)))
+                self._refuse_late(asker, queue.seconds(sum(map(len, payloads))) - queue.seconds())
+            if not queue:
+                self._turns.append(queue)
+            queue.add(job, payloads)
+            self._changed.notify()
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            self._abandon(queue, job)
+            raise
 
     def admit(self, asker: Asker = ANYONE) -> None:
         """Refuse a request before any work is done for it, when what waits already takes it past its deadline."""
@@ -88,30 +96,22 @@ class Engine:
 
     def waiting_seconds(self) -> float:
         """Predicted seconds until everything that waits now is done."""
-        return self._speech.seconds() + self._text.seconds()
+        return sum(queue.seconds() for queue in self._turns) + max(0.0, self._busy_until - time.monotonic())
 
-    async def _submit(self, queue: Queue, payloads: Sequence[Any], asker: Asker) -> Vectors:
-        vectors = np.zeros((len(payloads), self._model.dimension), np.float32)
-        if not payloads:
-            return vectors
-        loop = asyncio.get_running_loop()
-        job = Job(vectors, len(payloads), loop.create_future(), loop, time.monotonic() + self._patience(asker))
-        items = [Item(payload, job, position) for position, payload in enumerate(payloads)]
+    def _abandon(self, queue: Queue, job: Job) -> None:
+        """Nothing is computed for a caller that has gone."""
         with self._changed:
-            if self._closed:
-                raise RequestError(503, "draining", "the server is stopping", hint="try another replica")
-            self._refuse_overflow(queue, sum(map(len, payloads)))
-            self._refuse_late(asker, queue.seconds(sum(map(len, payloads))) - queue.seconds())
-            queue.add(items, asker.caller)
-            self._changed.notify()
-        return await job.future
+            queue.drop(job)
+            if not queue and queue in self._turns:
+                self._turns.remove(queue)
 
     def _patience(self, asker: Asker) -> float:
         return min(asker.seconds or self._settings.deadline_seconds, self._settings.deadline_seconds)
 
     def _refuse_overflow(self, queue: Queue, length: int) -> None:
         """A bound on memory, whatever the rate: as many items as wait now, a request alone always fits."""
-        if queue.waiting and queue.waiting + length > self._limits[queue.name]:
+        waiting = sum(other.waiting for other in self._turns if other.name == queue.name)
+        if waiting and waiting + length > self._limits[queue.name]:
             metrics.REJECTED.labels(reason="overloaded").inc()
             raise overloaded(f"too much {queue.name} is waiting", self._settings.retry_after_seconds)
 
@@ -124,25 +124,32 @@ class Engine:
             raise overloaded("the answer would come too late", max(self._settings.retry_after_seconds, math.ceil(late)))
 
     def _work(self) -> None:
-        turn = (self._speech, self._text)
-        while (batch := self._next(turn)) is not None:
+        while (batch := self._next()) is not None:
             queue, items = batch
-            turn = (self._text, self._speech) if queue is self._speech else (self._speech, self._text)
             if items:
                 self._forward(queue, items)
 
-    def _next(self, turn: tuple[Queue, Queue]) -> tuple[Queue, list[Item]] | None:
-        """A batch of the first queue in ``turn`` that has one; None once closed and empty."""
+    def _next(self) -> tuple[Queue, list[Item]] | None:
+        """A batch of the queue whose turn it is; None once closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or any(turn))
-            queue = next((queue for queue in turn if queue), None)
-            items, late = ([], []) if queue is None else queue.take(time.monotonic())
-            metrics.QUEUED_SECONDS.set(self._speech.waiting / SAMPLING_RATE)
-            metrics.PREDICTED_WAIT.set(self.waiting_seconds())
-        for item in late:
+            self._changed.wait_for(lambda: self._closed or self._turns)
+            if not self._turns:
+                return None
+            queue = self._turns.popleft()
+            items, late = queue.take(time.monotonic())
+            if queue:
+                self._turns.append(queue)
+            self._busy_until = time.monotonic() + (sum(map(len, items)) / queue.rate if queue.rate else 0.0)
+            self._report()
+        for job in late:
             metrics.REJECTED.labels(reason="expired").inc()
-            item.job.finish(expired(self._settings.retry_after_seconds))
-        return None if queue is None else (queue, items)
+            job.finish(expired(self._settings.retry_after_seconds))
+        return queue, items
+
+    def _report(self) -> None:
+        sound = sum(queue.waiting for queue in self._turns if queue.name == "audio")
+        metrics.QUEUED_SECONDS.set(sound / SAMPLING_RATE)
+        metrics.PREDICTED_WAIT.set(self.waiting_seconds())
 
     def _forward(self, queue: Queue, items: list[Item]) -> None:
         lengths = [len(item) for item in items]
@@ -158,6 +165,7 @@ class Engine:
             return
         with self._changed:
             queue.measure(sum(lengths), time.monotonic() - started)
+            self._busy_until = 0.0
         for item, vector in zip(items, vectors, strict=True):
             _deliver(item, vector)
 

@@ -11,7 +11,9 @@ import warnings
 _OURS = sys.argv
 sys.argv = sys.argv[:1]
 try:
-    from grpc import StatusCode, aio, unary_unary_rpc_method_handler  # type: ignore[import-untyped]
+    from grpc import StatusCode, aio, ssl_server_credentials  # type: ignore[import-untyped]
+    from grpc_interceptor import AsyncServerInterceptor
+    from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
     from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
     from kserve.errors import (
         InferenceError,
@@ -32,12 +34,12 @@ finally:
     sys.argv = _OURS
 
 __all__ = [
-    "ExceptionToStatusInterceptor", "InferOutput", "InferRequest",
+    "AsyncServerInterceptor", "ExceptionToStatusInterceptor", "InferOutput", "InferRequest",
     "InferResponse", "InferenceError", "InferenceServicer", "InvalidInput", "Model", "ModelNotFound", "ModelNotReady",
     "ModelRepositoryExtension", "ModelServer", "RESTServer", "ServerNotLive", "ServerNotReady", "StatusCode",
     "UnsupportedProtocol",
     "add_GRPCInferenceServiceServicer_to_server", "aio", "app", "quiet_logs",
-    "unary_unary_rpc_method_handler",
+    "reflection", "ssl_server_credentials",
 ]  # fmt: skip
 
 

@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -17,41 +17,47 @@ from clsp.processes import PARENT_VARIABLE
 
 @dataclass(frozen=True)
 class ServerPlace:
-    """Where a server listens: base URL of HTTP, ``host:port`` of gRPC ('' when off)."""
+    """Where a server listens: base URL of HTTP, ``host:port`` of gRPC ('' when off), and its process."""
 
     url: str
     grpc: str
+    pid: int = 0
 
 
-def start(model: str, settings: ServeSettings) -> None:
-    """Load ``model`` (a directory or a URI), print one JSON line ``{"url", "grpc"}`` when ready, serve until SIGTERM.
+def start(models: Sequence[str], settings: ServeSettings) -> None:
+    """Load ``models`` (directories or URIs, each may be ``NAME=MODEL``), print one JSON line ``{"url", "grpc"}`` when
+    ready, serve until SIGTERM.
 
     Raises ``ModelError`` or ``ConfigError`` before anything is served.
     """
     import torch  # here, because a parent that only starts a child needs none of these
 
-    from clsp.model.loading import load_for_serving
+    from serving.catalogue import Catalogue
     from serving.kserve_sdk import quiet_logs
+    from serving.places import read_place
+    from serving.refresh import Refresher
     from serving.server import EmbeddingServer
     from serving.service import EmbeddingService
 
     quiet_logs()
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    loaded = load_for_serving(model, settings.device, settings.dtype, settings)
-    EmbeddingServer(EmbeddingService(loaded, settings)).run()
+    catalogue, service = Catalogue(), EmbeddingService(settings)
+    refresher = Refresher(catalogue, service)
+    refresher.load([read_place(model) for model in models])
+    EmbeddingServer(catalogue, service, refresher).run()
 
 
 @contextmanager
-def running_server(model: str, settings: ServeSettings) -> Iterator[ServerPlace]:
-    """A server of ``model`` in a child process, ready to answer; stopped at the end of the block.
+def running_server(model: str, settings: ServeSettings, *more: str) -> Iterator[ServerPlace]:
+    """A server of ``model`` and ``more`` in a child process, ready to answer; stopped at the end of the block.
 
     The child is killed when this process dies. ``EndpointError`` when it does not get ready in time.
     """
-    command = [sys.executable, "-m", "serving", model, "--settings", settings.model_dump_json()]
+    command = [sys.executable, "-m", "serving", model, *more, "--settings", settings.model_dump_json()]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, PARENT_VARIABLE: str(os.getpid())})
     try:
-        yield _wait_ready(child, settings.ready_timeout_seconds)
+        yield replace(_wait_ready(child, settings.ready_timeout_seconds), pid=child.pid)
     finally:
         stop_server(child, settings.grace_seconds)
 

@@ -17,3 +17,5 @@ BATCH_FILL = Histogram(
     buckets=(0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
 )
 MODEL = Gauge("clsp_serving_model_info", "The served model; always 1", ("name", "version", "sha256"))
+SWAPS = Counter("clsp_serving_model_swaps_total", "New versions that took over, or could not", ("outcome",))
+WARM_UP_SECONDS = Gauge("clsp_serving_warm_up_seconds", "First run of the towers of the newest version")

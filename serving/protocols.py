@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from clsp.audio.fbank import SAMPLING_RATE
+from serving.calls import current_asker
+from serving.catalogue import Catalogue, Served
 from serving.errors import RequestError, bad_request
 from serving.inputs import AudioInput, Input, WaveformInput, check_count, check_text, parse_inputs
 from serving.kserve_sdk import InferOutput, InferRequest, InferResponse, Model
@@ -21,34 +23,35 @@ _HINT = "send text BYTES [N], audio BYTES [N] or waveform FP32 [N, T] with lengt
 
 
 class EmbedderModel(Model):  # type: ignore[misc]
-    """The service as KServe sees it."""
+    """One served name as KServe sees it; the version behind it is that of the moment a request comes."""
 
-    def __init__(self, service: EmbeddingService) -> None:
-        super().__init__(service.name)
+    def __init__(self, name: str, catalogue: Catalogue, service: EmbeddingService) -> None:
+        super().__init__(name)
+        self._catalogue = catalogue
         self._service = service
         self.ready = True
 
     async def predict(self, payload: Any, headers: dict[str, str] | None = None) -> Any:  # noqa: ARG002
         """Answer a V1 body (``{"instances": [...]}``) or a V2 request."""
+        served = self._catalogue.pick(self.name)
         if isinstance(payload, InferRequest):
-            return await self._infer(payload)
+            return await self._infer(served, payload)
         if not isinstance(payload, dict) or not isinstance(payload.get("instances"), list):
             raise bad_request("bad_request", "the body has no list 'instances'", 'send {"instances": [...]} as JSON')
         inputs = parse_inputs(payload["instances"], self._service.settings)
-        embedded = await self._service.embed(inputs)
-        identity = self._service.model.identity
+        embedded = await self._service.embed(served, inputs, asker=current_asker())
         return {
             "predictions": embedded.vectors.tolist(),
-            "model_version": identity.version,
-            "model_sha256": identity.sha256,
+            "model_version": served.identity.version,
+            "model_sha256": served.identity.sha256,
         }
 
-    async def _infer(self, request: InferRequest) -> InferResponse:
+    async def _infer(self, served: Served, request: InferRequest) -> InferResponse:
         inputs = list(_read(request, self._service))
-        vectors = (await self._service.embed(inputs)).vectors
+        vectors = (await self._service.embed(served, inputs, asker=current_asker())).vectors
         output = InferOutput("embedding", list(vectors.shape), "FP32", parameters=None)
         output.set_data_from_numpy(vectors, binary_data=request.use_binary_outputs)
-        identity = self._service.model.identity
+        identity = served.identity
         return InferResponse(
             response_id=request.id or "",
             model_name=self.name,
@@ -70,7 +73,9 @@ class EmbedderModel(Model):  # type: ignore[misc]
 
     def get_output_types(self) -> list[dict[str, Any]]:
         """The output for ``GET /v2/models/NAME``."""
-        return [{"name": "embedding", "datatype": "FP32", "shape": [-1, self._service.model.dimension]}]
+        return [
+            {"name": "embedding", "datatype": "FP32", "shape": [-1, self._catalogue.pick(self.name).model.dimension]}
+        ]
 
 
 def _read(request: InferRequest, service: EmbeddingService) -> Iterator[Input]:

@@ -2,14 +2,15 @@
 
 A batch is chosen from a short window of items, one from each caller in turn, so that a caller with a thousand clips
 does not hold up one with a single clip. The item whose turn it is always goes; others join it while the padded cost
-keeps within the budget and padding stays small.
+keeps within the budget and padding stays small. No step looks at more than the window, however much waits.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+import heapq
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 Encode = Callable[[list[Any]], torch.Tensor]
 _SMOOTHING = 0.2  # weight of the newest forward in the measured rate
+_SPARE = 64  # deadlines of finished jobs that may stay before they are swept
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """One request's items of one kind; ``left`` counts those without a vector, ``deadline`` is in loop seconds."""
 
@@ -30,6 +32,8 @@ class Job:
     future: asyncio.Future[Vectors]
     loop: asyncio.AbstractEventLoop
     deadline: float = float("inf")
+    caller: str = ""
+    waiting: "OrderedDict[Item, None]" = field(default_factory=OrderedDict)
 
     def finish(self, error: Exception | None = None) -> None:
         """Wake the request, in its own thread, unless it has gone."""
@@ -65,7 +69,7 @@ class Batching:
     fill: float
 
 
-@dataclass
+@dataclass(eq=False)
 class Queue:
     """Items of one kind, by caller in the order of their turns. ``waiting`` is their length in all."""
 
@@ -74,28 +78,41 @@ class Queue:
     batching: Batching
     waiting: int = 0
     rate: float = 0.0
-    _callers: OrderedDict[str, deque[Item]] = field(default_factory=OrderedDict)
+    _callers: OrderedDict[str, OrderedDict[Item, None]] = field(default_factory=OrderedDict)
+    _deadlines: list[tuple[float, int, Job]] = field(default_factory=list)
+    _jobs: int = 0
+    _order: Iterator[int] = field(default_factory=count)
 
     def __bool__(self) -> bool:
         return bool(self._callers)
 
-    def add(self, items: Sequence[Item], caller: str) -> None:
+    def add(self, job: Job, payloads: Sequence[Any]) -> None:
         """Append a request's items to those of its caller."""
-        self._callers.setdefault(caller, deque()).extend(items)
+        items = [Item(payload, job, position) for position, payload in enumerate(payloads)]
+        job.waiting.update(dict.fromkeys(items))
+        self._callers.setdefault(job.caller, OrderedDict()).update(dict.fromkeys(items))
         self.waiting += sum(map(len, items))
+        self._jobs += 1
+        heapq.heappush(self._deadlines, (job.deadline, next(self._order), job))
+        self._sweep()
 
-    def take(self, now: float) -> tuple[list[Item], list[Item]]:
-        """The next batch, and items that waited beyond their deadline; those whose request has gone are dropped."""
-        expired = self._drop_dead(now)
+    def drop(self, job: Job) -> None:
+        """Forget what still waits of a job."""
+        for item in list(job.waiting):
+            self._remove(item)
+
+    def take(self, now: float) -> tuple[list[Item], list[Job]]:
+        """The next batch, and jobs of which items waited beyond their deadline; nothing of those is left."""
+        expired = self._expire(now)
         window = list(self._window())
         if not window:
             return [], expired
-        chosen = choose_batch([len(item) for _, item in window], self.batching)
-        for caller, item in (window[place] for place in chosen):
-            self._remove(caller, item)
-        if (caller := window[0][0]) in self._callers:
+        chosen = [window[place] for place in choose_batch([len(item) for item in window], self.batching)]
+        for item in chosen:
+            self._remove(item)
+        if (caller := window[0].job.caller) in self._callers:
             self._callers.move_to_end(caller)
-        return [window[place][1] for place in chosen], expired
+        return chosen, expired
 
     def seconds(self, more: int = 0) -> float:
         """Predicted seconds until all that waits, and ``more``, is done; 0 before anything was measured."""
@@ -106,29 +123,39 @@ class Queue:
         rate = length / max(seconds, 1e-6)
         self.rate = rate if not self.rate else (1 - _SMOOTHING) * self.rate + _SMOOTHING * rate
 
-    def _window(self) -> Iterator[tuple[str, Item]]:
+    def _window(self) -> Iterator[Item]:
         """Up to a window of items, one of each caller in turn."""
-        lines = [(caller, list(islice(items, self.batching.window))) for caller, items in self._callers.items()]
-        deepest = max((len(items) for _, items in lines), default=0)
-        rounds = ((caller, items[depth]) for depth in range(deepest) for caller, items in lines if depth < len(items))
-        yield from islice(rounds, self.batching.window)
+        lines = [iter(items) for items in islice(self._callers.values(), self.batching.window)]
+        left = self.batching.window
+        while lines and left > 0:
+            heads = [(line, next(line, None)) for line in lines[:left]]
+            lines = [line for line, item in heads if item is not None]
+            left -= len(lines)
+            yield from (item for _, item in heads if item is not None)
 
-    def _drop_dead(self, now: float) -> list[Item]:
+    def _expire(self, now: float) -> list[Job]:
         expired = []
-        for caller in list(self._callers):
-            for item in list(self._callers[caller]):
-                late = item.job.deadline < now
-                if late or item.job.future.done():
-                    self._remove(caller, item)
-                    expired += [item] if late and not item.job.future.done() else []
+        while self._deadlines and self._deadlines[0][0] < now:
+            job = heapq.heappop(self._deadlines)[2]
+            if job.waiting:
+                self.drop(job)
+                expired.append(job)
         return expired
 
-    def _remove(self, caller: str, item: Item) -> None:
-        items = self._callers[caller]
-        items.remove(item)
+    def _sweep(self) -> None:
+        """Let go of jobs that left before their deadline, once they outnumber those that wait."""
+        if len(self._deadlines) > 2 * self._jobs + _SPARE:
+            self._deadlines = [entry for entry in self._deadlines if entry[2].waiting]
+            heapq.heapify(self._deadlines)
+
+    def _remove(self, item: Item) -> None:
+        job = item.job
+        items = self._callers[job.caller]
+        del items[item], job.waiting[item]
         self.waiting -= len(item)
+        self._jobs -= not job.waiting
         if not items:
-            del self._callers[caller]
+            del self._callers[job.caller]
 
 
 def choose_batch(lengths: Sequence[int], batching: Batching) -> list[int]:

@@ -1,6 +1,7 @@
 """KServe's ModelServer, bound to the address we choose, with our routes, limits, errors and an orderly end.
 
-On SIGTERM it takes no more connections, finishes what it accepted within the grace time, and exits with 0.
+On SIGTERM it takes no more connections, finishes what it accepted within the grace time, and exits with 0; on SIGHUP
+it looks for new versions of what it serves.
 """
 
 import asyncio
@@ -12,25 +13,20 @@ from collections.abc import Callable, Iterator
 
 import orjson
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from clsp.config.serving import ServeSettings
 from clsp.errors import ConfigError
 from clsp.logs import get_logger
-from serving.answers import StatusInterceptor, add_error_answers
-from serving.authentication import Authentication, CallAuthentication
+from serving.access import Access
+from serving.answers import add_error_answers
 from serving.body_limit import BodyLimit
+from serving.catalogue import Catalogue
+from serving.grpc_server import start_grpc
 from serving.keys import ApiKeys
-from serving.kserve_sdk import (
-    InferenceServicer,
-    ModelRepositoryExtension,
-    ModelServer,
-    RESTServer,
-    add_GRPCInferenceServiceServicer_to_server,
-    aio,
-    app,
-)
+from serving.kserve_sdk import InferenceServicer, ModelRepositoryExtension, ModelServer, RESTServer, app
 from serving.protocols import EmbedderModel, unsupported
+from serving.refresh import Refresher
 from serving.routes import build_router
 from serving.service import EmbeddingService
 
@@ -38,9 +34,9 @@ log = get_logger(__name__)
 
 
 class EmbeddingServer(ModelServer):  # type: ignore[misc]
-    """One process that serves one model over HTTP and gRPC until it is told to stop."""
+    """One process that serves what is in the catalogue over HTTP and gRPC until it is told to stop."""
 
-    def __init__(self, service: EmbeddingService) -> None:
+    def __init__(self, catalogue: Catalogue, service: EmbeddingService, refresher: Refresher) -> None:
         settings = service.settings
         super().__init__(
             http_port=settings.port,
@@ -49,53 +45,46 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
             enable_latency_logging=False,
             grace_period=settings.grace_seconds,
         )
+        self._catalogue = catalogue
         self._service = service
+        self._refresher = refresher
+        self._settings = settings
         self._keys = ApiKeys(settings.api_keys_file)
         self.model_repository_extension = _FixedRepository(model_registry=self.registered_models)
-        self.register_model(EmbedderModel(service))
+        for served in catalogue:
+            self.register_model(EmbedderModel(served.name, catalogue, service))
 
     def run(self) -> None:
         """Serve; returns when a SIGTERM or SIGINT has been obeyed."""
-        listener = _bind(self._service.settings)
+        listener = _bind(self._settings)
         asyncio.run(self._run(listener))
 
     async def _run(self, listener: socket.socket) -> None:
         self._service.start()
-        await self._service.warm_up()
-        grpc, grpc_port = await self._start_grpc()
-        http = _Http(
-            _uvicorn_config(self._application(), self._service.settings), lambda: _announce(listener, grpc_port)
-        )
-        _on_signals(http)
+        for served in self._catalogue:
+            await self._service.warm_up(served)
+        grpc, grpc_port = None, 0
+        if self._settings.grpc:
+            servicer = InferenceServicer(self.dataplane, self.model_repository_extension)
+            grpc, grpc_port = await start_grpc(servicer, self._settings, self._keys)
+        config = _uvicorn_config(self._application(), self._settings)
+        http = _Http(config, lambda: _announce(listener, grpc_port, self._settings))
+        _on_signals(http, self._refresher)
+        refreshing = asyncio.create_task(self._refresher.run())
         await http.serve(sockets=[listener])
+        refreshing.cancel()
         if grpc:
-            await grpc.stop(self._service.settings.grace_seconds)
+            await grpc.stop(self._settings.grace_seconds)
         await asyncio.to_thread(self._service.close)
         log.info("server_stopped")
 
-    def _application(self) -> FastAPI:
-        app.include_router(build_router(self._service))  # before KServe's, whose /v1/models has another shape
+    def _application(self) -> ASGIApp:
+        app.include_router(build_router(self._catalogue, self._service))  # before KServe's /v1/models
         rest = RESTServer("", self.dataplane, self.model_repository_extension, self.http_port)
         rest.create_application()
         add_error_answers(app)
-        app.add_middleware(BodyLimit, max_bytes=self._service.settings.max_body_bytes)
-        if self._keys.required:  # outermost, so that a stranger's body is not read
-            app.add_middleware(Authentication, keys=self._keys)
-        fastapi: FastAPI = app
-        return fastapi
-
-    async def _start_grpc(self) -> tuple[aio.Server | None, int]:
-        settings = self._service.settings
-        if not settings.grpc:
-            return None, 0
-        limits = [("grpc.max_receive_message_length", settings.max_body_bytes), ("grpc.so_reuseport", 0)]
-        guards = [CallAuthentication(self._keys)] if self._keys.required else []
-        server = aio.server(interceptors=[*guards, StatusInterceptor()], options=limits)
-        servicer = InferenceServicer(self.dataplane, self.model_repository_extension)
-        add_GRPCInferenceServiceServicer_to_server(servicer, server)
-        port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
-        await server.start()
-        return server, port
+        limited = BodyLimit(app, self._settings.max_body_bytes)
+        return Access(limited, self._keys, logged=self._settings.access_log)  # a stranger's body is not even read
 
 
 class _FixedRepository(ModelRepositoryExtension):  # type: ignore[misc]
@@ -124,9 +113,15 @@ class _Http(uvicorn.Server):
         yield
 
 
-def _uvicorn_config(application: FastAPI, settings: ServeSettings) -> uvicorn.Config:
+def _uvicorn_config(application: ASGIApp, settings: ServeSettings) -> uvicorn.Config:
     return uvicorn.Config(
-        application, log_config=None, access_log=False, timeout_graceful_shutdown=settings.grace_seconds
+        application,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.grace_seconds,
+        ssl_certfile=settings.tls_cert_file or None,
+        ssl_keyfile=settings.tls_key_file or None,
     )
 
 
@@ -144,18 +139,21 @@ def _bind(settings: ServeSettings) -> socket.socket:
     return listener
 
 
-def _announce(listener: socket.socket, grpc_port: int) -> None:
+def _announce(listener: socket.socket, grpc_port: int, settings: ServeSettings) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    place = {"url": f"http://{shown}:{port}", "grpc": f"{shown}:{grpc_port}" if grpc_port else ""}
+    scheme = "https" if settings.tls_cert_file else "http"
+    place = {"url": f"{scheme}://{shown}:{port}", "grpc": f"{shown}:{grpc_port}" if grpc_port else ""}
     sys.stdout.write(orjson.dumps(place).decode() + "\n")
     sys.stdout.flush()
 
 
-def _on_signals(http: uvicorn.Server) -> None:
+def _on_signals(http: uvicorn.Server, refresher: Refresher) -> None:
     def stop() -> None:
         log.info("server_draining")
         http.should_exit = True
 
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, refresher.ask)

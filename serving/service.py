@@ -5,6 +5,7 @@ every health check) stays free.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ from clsp.config.serving import ServeSettings
 from clsp.errors import ClspError
 from clsp.model.embedding import EmbeddingModel
 from serving import metrics
+from serving.catalogue import Served
 from serving.engine import ANYONE, Asker, Engine
 from serving.errors import RequestError, as_request_error, too_large
 from serving.inputs import AudioInput, Input, Samples, TextInput, WaveformInput, seconds_of, to_waveform
+from serving.lanes import open_lane
 from serving.queues import Vectors
 from serving.windows import Timeline, Treatment, cut_clip
 
@@ -39,19 +42,15 @@ class Embedded:
 
 
 class EmbeddingService:
-    """A loaded model behind its device thread. ``name`` is what requests call it."""
+    """Any number of loaded versions before one device thread."""
 
-    def __init__(self, model: EmbeddingModel, settings: ServeSettings) -> None:
-        self.model = model
+    def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        self.name = settings.name or model.identity.name
-        self._engine = Engine(model, settings)
+        self._engine = Engine(settings)
         self._workers = ThreadPoolExecutor(settings.decode_workers, thread_name_prefix="decode")
 
     def start(self) -> None:
-        """Start the device thread and say which model is served."""
-        identity = self.model.identity
-        metrics.MODEL.labels(name=self.name, version=identity.version, sha256=identity.sha256).set(1)
+        """Start the device thread."""
         self._engine.start()
 
     def close(self) -> None:
@@ -59,36 +58,41 @@ class EmbeddingService:
         self._engine.close()
         self._workers.shutdown()
 
-    async def warm_up(self) -> None:
-        """Run both towers once, so that the first caller does not pay for their set-up."""
-        await self._engine.embed_speech([np.zeros(SAMPLING_RATE, np.float32)])
-        await self._engine.embed_ids([[0, 2]])
+    def open(self, name: str, model: EmbeddingModel) -> Served:
+        """A loaded model as it can be served."""
+        return Served(name, model, open_lane(model, self.settings))
 
-    def check_model(self, name: str) -> None:
-        """404 unless ``name`` is this model, with or without its version ('' is whatever is served)."""
-        version = self.model.identity.version
-        if name not in ("", self.name, f"{self.name}/{version}", f"{self.name}@{version}"):
-            raise RequestError(404, "model_not_found", "this server has no such model", hint=f"use {self.name!r}")
+    async def warm_up(self, served: Served) -> None:
+        """Run each tower that is there once, so that the first caller does not pay for its set-up."""
+        started, size = time.monotonic(), served.model.dimension
+        if served.model.embeds("speech"):
+            silence = [np.zeros(SAMPLING_RATE, np.float32)]
+            await self._engine.embed(served.lane.speech, silence, size, admitted=True)
+        if served.model.embeds("text"):
+            await self._engine.embed(served.lane.text, [[0, 2]], size, admitted=True)
+        metrics.WARM_UP_SECONDS.set(time.monotonic() - started)
 
     async def embed(
-        self, inputs: Sequence[Input], treatment: Treatment = DEFAULT_TREATMENT, asker: Asker = ANYONE
+        self, served: Served, inputs: Sequence[Input], treatment: Treatment = DEFAULT_TREATMENT, asker: Asker = ANYONE
     ) -> Embedded:
         """Vectors of ``inputs``; ``RequestError`` names the first that cannot be used, or refuses all as too late."""
         self._engine.admit(asker)
         texts = [(place, item) for place, item in enumerate(inputs) if isinstance(item, TextInput)]
         sounds = [(place, item) for place, item in enumerate(inputs) if not isinstance(item, TextInput)]
-        ids = await self._tokenize([item.text for _, item in texts])
+        _require(served, texts=bool(texts), sounds=bool(sounds))
+        ids = await self._tokenize(served.model, [item.text for _, item in texts])
         longest = treatment.longest_seconds(self.settings)
         clips = await asyncio.gather(*(self._decode(place, item, longest) for place, item in sounds))
         cuts = [cut_clip(len(clip), treatment, self.settings) for clip in clips]
         parts = [cut.parts(clip) for cut, clip in zip(cuts, clips, strict=True)]
         self._check_total([part for group in parts for part in group])
+        size = served.model.dimension
         # Both queues are entered before either is awaited, so a mixed request waits once.
         rows, flat = await asyncio.gather(
-            self._engine.embed_ids(ids, asker),
-            self._engine.embed_speech([part for group in parts for part in group], asker),
+            self._engine.embed(served.lane.text, ids, size, asker),
+            self._engine.embed(served.lane.speech, [part for group in parts for part in group], size, asker),
         )
-        vectors = np.zeros((len(inputs), self.model.dimension), np.float32)
+        vectors = np.zeros((len(inputs), size), np.float32)
         vectors[[place for place, _ in texts]] = rows
         timelines: dict[int, Timeline] = {}
         ends = list(accumulate(map(len, parts)))
@@ -100,8 +104,8 @@ class EmbeddingService:
         self._count(len(texts), clips)
         return Embedded(vectors, sum(map(len, ids)), round(seconds_of(clips), 3), timelines)
 
-    async def _tokenize(self, texts: list[str]) -> list[list[int]]:
-        return await self._aside(lambda: self.model.token_ids(texts), "the texts") if texts else []
+    async def _tokenize(self, model: EmbeddingModel, texts: list[str]) -> list[list[int]]:
+        return await self._aside(lambda: model.token_ids(texts), "the texts") if texts else []
 
     async def _decode(self, place: int, item: AudioInput | WaveformInput, longest: float) -> Samples:
         with metrics.DECODE_SECONDS.time():
@@ -123,3 +127,14 @@ class EmbeddingService:
         metrics.ITEMS.labels(kind="text").inc(texts)
         metrics.ITEMS.labels(kind="audio").inc(len(clips))
         metrics.AUDIO_SECONDS.inc(seconds_of(clips))
+
+
+def _require(served: Served, *, texts: bool, sounds: bool) -> None:
+    """400 before any work when the tower for an input is not here."""
+    try:
+        if texts:
+            served.model.require("text")
+        if sounds:
+            served.model.require("speech")
+    except ClspError as error:
+        raise as_request_error(error, f"model {served.name!r}") from error

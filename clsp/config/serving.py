@@ -1,10 +1,12 @@
 """Settings of the embedding server."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clsp.config.base import Section
+
+Tower = Literal["speech", "text", "both"]
 
 
 class ServeSettings(Section):
@@ -15,7 +17,14 @@ class ServeSettings(Section):
     grpc: bool = Field(True, description="Whether the gRPC form of KServe V2 is served too")
     grpc_port: int = Field(0, ge=0, le=65535, description="Port of gRPC; 0 takes a free one")
     name: str = Field("", description="Name of the model in requests; empty takes that of the version")
+    tower: Tower = Field("both", description="Which tower is loaded; the other kind of input is refused")
+    refresh_seconds: float = Field(
+        30.0, ge=0, description="How often an alias is looked up for a newer version; 0 only on SIGHUP"
+    )
     api_keys_file: str = Field("", description="File of allowed API keys, a line NAME SHA256 each; empty lets all in")
+    tls_cert_file: str = Field("", description="PEM certificate chain; with tls_key_file both servers speak TLS")
+    tls_key_file: str = Field("", description="PEM private key of the certificate")
+    access_log: bool = Field(True, description="A line in the log for each request, without its content")
     device: str = Field("cpu", description="Torch device of the weights")
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     compiled: bool = Field(False, description="Compile the towers: faster, but each new shape is slow once")
@@ -40,3 +49,9 @@ class ServeSettings(Section):
     retry_after_seconds: int = Field(2, ge=1, description="Least Retry-After of a 429")
     grace_seconds: int = Field(30, ge=0, description="How long requests may still run after SIGTERM")
     ready_timeout_seconds: float = Field(120.0, gt=0, description="How long a caller waits for the server to be ready")
+
+    @model_validator(mode="after")
+    def _whole_certificate(self) -> Self:
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("tls_cert_file and tls_key_file belong together")
+        return self

@@ -1,5 +1,7 @@
 """From named weights to towers in memory: each tensor is placed once, on its device and in its precision."""
 
+from collections.abc import Collection
+
 import torch
 
 from clsp.errors import ModelError
@@ -11,10 +13,13 @@ from clsp.model.weights import Weights, belongs, fitting, place_weights
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def build_towers(source: Source, device: str = "cpu", dtype: str | None = None, seed: int = 0) -> DualEncoder:
+def build_towers(
+    source: Source, device: str = "cpu", dtype: str | None = None, seed: int = 0, *, without: Collection[str] = ()
+) -> DualEncoder:
     """The dual encoder of a source, in evaluation mode; parts that it does not bring start from ``seed``.
 
-    Without ``dtype`` weights keep the precision they were stored in. ``ModelError`` lists every name that does not fit.
+    Without ``dtype`` weights keep the precision they were stored in. The modules ``without`` are left out: their
+    weights never come into memory. ``ModelError`` lists every name that does not fit.
     """
     if dtype is not None and dtype not in PRECISIONS:
         raise ModelError(f"unknown dtype {dtype!r}", hint=f"choose one of {', '.join(PRECISIONS)}")
@@ -23,11 +28,15 @@ def build_towers(source: Source, device: str = "cpu", dtype: str | None = None, 
     weights = fitting(towers, source.weights, source.absent)
     if source.absent:
         weights = {**_fresh(source, seed), **weights}
+    for module in without:
+        delattr(towers, module)
+    weights = {name: value for name, value in weights.items() if not belongs(name, without)}
     try:
         place_weights(towers, weights, torch.device(device), PRECISIONS[dtype] if dtype else None)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"cannot use device {device!r}", hint="use cpu, or a device this machine has") from error
-    restore_buffers(towers.text_encoder, torch.device(device))
+    if "text_encoder" not in without:
+        restore_buffers(towers.text_encoder, torch.device(device))
     return towers.eval()
 
 

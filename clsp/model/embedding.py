@@ -5,29 +5,34 @@ vector does not depend on what else is in the call (design section 4).
 """
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from clsp.audio.fbank import SAMPLING_RATE, Fbank
+from clsp.config.serving import Tower
 from clsp.errors import DataError, ModelError
 from clsp.model.batches import length_sorted_batches
 from clsp.model.compiled import CompiledTowers
 from clsp.model.config import ModelConfig
 from clsp.model.dual_encoder import DualEncoder
+from clsp.model.sources import UNNEEDED
 from clsp.model.tokens import TextTokenizer, checked_tokens, longest_text
 from clsp.model.waveforms import Waveforms, at_model_rate, read_waveforms, refuse_short
 from clsp.records import ModelVersion
 from clsp.registry.style_reference import StyleReference
+
+_ENCODERS = {"speech": "encoder", "text": "text_encoder"}
 
 
 class EmbeddingModel:
     """Both towers of one version.
 
     ``identity`` says which; ``batch_seconds`` and ``batch_tokens`` bound a forward; ``absent`` are modules that hold
-    no trained weights, and a tower among them is refused to embed; ``compiled`` trades slow first calls for
-    fast ones; ``reference`` calibrates style scores.
+    no trained weights, and a tower among them is refused to embed; ``tower`` says which of the two was loaded;
+    ``compiled`` trades slow first calls for fast ones; ``reference`` calibrates style scores.
     """
 
     def __init__(
@@ -39,12 +44,14 @@ class EmbeddingModel:
         batch_seconds: float,
         batch_tokens: int,
         absent: Collection[str] = (),
+        tower: Tower = "both",
         reference: StyleReference | None = None,
         compiled: bool = False,
     ) -> None:
         self.identity = identity
         self.reference = reference
-        self._absent = frozenset(absent)
+        self.tower = tower
+        self._absent = frozenset(absent) | UNNEEDED[tower]
         self._compiled = CompiledTowers(towers) if compiled else None
         self._towers = towers.eval().requires_grad_(requires_grad=False)
         self._tokenizer = tokenizer
@@ -75,7 +82,7 @@ class EmbeddingModel:
         Samples are in [-1, 1]; other rates than 16 kHz are resampled. ``DataError`` names the clip that is too
         short, not finite, not floating point or not in that range.
         """
-        self._refuse_absent("encoder", "speech")
+        self.require("speech")
         clips = at_model_rate(read_waveforms(waveforms, lengths), sampling_rate)
         refuse_short(clips)
         batches = length_sorted_batches([len(clip) for clip in clips], self._batch_samples)
@@ -90,7 +97,7 @@ class EmbeddingModel:
 
         Ids under the mask do not matter. ``DataError`` for ids, lengths or masks that do not fit the text tower.
         """
-        self._refuse_absent("text_encoder", "text")
+        self.require("text")
         input_ids = checked_tokens(input_ids, attention_mask, self.config)
         attention_mask = attention_mask.long()
         columns = torch.arange(1, input_ids.shape[1] + 1, device=attention_mask.device)
@@ -108,7 +115,7 @@ class EmbeddingModel:
         """Token ids of each text, cut at the text tower's limit; cheap, and safe in any thread."""
         if isinstance(texts, str):
             raise DataError("texts must be a list of strings", hint="put the one text into a list")
-        self._refuse_absent("text_encoder", "text")
+        self.require("text")
         if self._tokenizer is None:
             raise ModelError(
                 "the model directory holds no tokenizer", hint="add its tokenizer.json, or call encode_tokens"
@@ -117,7 +124,7 @@ class EmbeddingModel:
 
     def encode_ids(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Unpadded token ids of N texts to (N, D) float32 on CPU."""
-        self._refuse_absent("text_encoder", "text")
+        self.require("text")
         batches = length_sorted_batches([len(row) for row in ids], self._batch_tokens)
         pad = self.config.text.get("pad_token_id", 1)
 
@@ -127,6 +134,21 @@ class EmbeddingModel:
             return self._text(padded, pad_sequence([torch.ones_like(row) for row in rows], batch_first=True))
 
         return self._gather(len(ids), batches, forward)
+
+    def embeds(self, kind: Literal["speech", "text"]) -> bool:
+        """Whether the tower of ``kind`` is here, with weights that were trained."""
+        return _ENCODERS[kind] not in self._absent
+
+    def require(self, kind: Literal["speech", "text"]) -> None:
+        """``ModelError`` unless this model embeds ``kind``."""
+        if self.embeds(kind):
+            return
+        if self.tower not in ("both", kind):
+            raise ModelError(f"only the {self.tower} tower is loaded here", hint=f"ask an endpoint that embeds {kind}")
+        raise ModelError(
+            f"{self.identity.name!r} brings no {kind} tower",
+            hint="join the towers (clsp import model SPEAR --text ROBERTA --out DIR) and train them",
+        )
 
     def features(self, waveforms: Waveforms, lengths: Tensor | Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """(N, frames, bins) log-mel features of 16 kHz waveforms, padded with ln(1e-10), and (N,) frame counts."""
@@ -142,13 +164,6 @@ class EmbeddingModel:
     def _speech(self, clips: list[Tensor]) -> Tensor:
         features, counts = self._features(clips)
         return (self._compiled or self._towers).forward_speech(features.to(self._towers.logit_scale.dtype), counts)
-
-    def _refuse_absent(self, tower: str, name: str) -> None:
-        if tower in self._absent:
-            raise ModelError(
-                f"{self.identity.name!r} brings no {name} tower",
-                hint="join the towers (clsp import model SPEAR --text ROBERTA --out DIR) and train them",
-            )
 
     def _text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         ids, mask = input_ids.to(self.device), attention_mask.to(self.device)

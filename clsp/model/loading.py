@@ -14,14 +14,15 @@ from clsp.hashing import digest_file, digest_of
 from clsp.logs import get_logger
 from clsp.model.building import build_towers
 from clsp.model.directory import CONFIG_FILE, WEIGHTS_FILE
+from clsp.model.dual_encoder import DualEncoder
 from clsp.model.embedding import EmbeddingModel
-from clsp.model.sources import Source, read_source
-from clsp.model.tokens import TOKENIZER_FILE, longest_text, read_tokenizer
+from clsp.model.sources import UNNEEDED, Source, read_source
+from clsp.model.tokens import TOKENIZER_FILE, TextTokenizer, longest_text, read_tokenizer
 from clsp.records import ModelVersion
 from clsp.registry.references import parse_uri
 from clsp.registry.style_reference import read_reference
 from clsp.registry.versions import VERSION_FILE, fetch, parse_document, resolve, verify
-from clsp.storage import open_store
+from clsp.storage import ObjectStore, open_store
 
 log = get_logger(__name__)
 
@@ -39,37 +40,65 @@ def load_model(path_or_uri: str | Path, device: str = "cpu", dtype: str = "float
 
 
 def load_for_serving(path_or_uri: str | Path, device: str, dtype: str, settings: ServeSettings) -> EmbeddingModel:
-    """``load_model`` with the batch budgets of ``settings``."""
-    local = _local_path(str(path_or_uri))
+    """``load_model`` with the batch budgets of ``settings``, and only the tower that they ask for."""
+    match _locate(str(path_or_uri)):
+        case Path() as local:
+            return _load_local(local, device, dtype, settings)
+        case store, reference:
+            with tempfile.TemporaryDirectory(prefix="clsp-model-") as folder:
+                found = fetch(store, resolve(store, reference), Path(folder))
+                return _load_local(found, device, dtype, settings)
+
+
+def version_mark(path_or_uri: str) -> str:
+    """What changes when the name comes to mean another version: cheap to ask, so that a server can ask often.
+
+    The hash of the version that an alias points to; sizes and times of the files of a directory.
+    """
+    match _locate(path_or_uri):
+        case Path() as local:
+            files = sorted(local.glob("*")) if local.is_dir() else [local]
+            stamps = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+            return digest_of(stamps)
+        case store, reference:
+            return resolve(store, reference).sha256
+
+
+def _locate(path_or_uri: str) -> Path | tuple[ObjectStore, str]:
+    """A path on this machine, or a store and the reference in it; ``ModelError`` when there is neither."""
+    local = _local_path(path_or_uri)
     if local is not None and local.exists():
-        return _load_local(local, device, dtype, settings)
-    parsed = parse_uri(str(path_or_uri))
+        return local
+    parsed = parse_uri(path_or_uri)
     if parsed is None or (local is not None and not _local_path(parsed[0], must_exist=True)):
         raise ModelError(
-            f"there is no model at {str(path_or_uri)!r}",
+            f"there is no model at {path_or_uri!r}",
             hint="give a model directory, an icefall .pt, or STORE/models/NAME/VERSION (or NAME@ALIAS)",
         )
-    store = open_store(parsed[0])
-    with tempfile.TemporaryDirectory(prefix="clsp-model-") as folder:
-        return _load_local(fetch(store, resolve(store, parsed[1]), Path(folder)), device, dtype, settings)
+    return open_store(parsed[0]), parsed[1]
 
 
 def _load_local(path: Path, device: str, dtype: str, settings: ServeSettings) -> EmbeddingModel:
     source = read_source(path)
     identity = _identify(source)
-    towers = build_towers(source, device, dtype)
+    towers = build_towers(source, device, dtype, without=UNNEEDED[settings.tower])
     if source.absent:
         log.warning("model_incomplete", kind=source.kind, untrained=sorted(source.absent))
     return EmbeddingModel(
         towers,
-        read_tokenizer(source.folder, longest_text(source.config), int(towers.text_encoder.config.vocab_size)),  # type: ignore[union-attr, arg-type]
+        _tokenizer(source, towers) if settings.tower != "speech" else None,
         identity,
         batch_seconds=settings.batch_seconds,
         batch_tokens=settings.batch_tokens,
         absent=source.absent,
+        tower=settings.tower,
         reference=read_reference(source.folder),
         compiled=settings.compiled,
     )
+
+
+def _tokenizer(source: Source, towers: DualEncoder) -> TextTokenizer | None:
+    return read_tokenizer(source.folder, longest_text(source.config), int(towers.text_encoder.config.vocab_size))  # type: ignore[union-attr, arg-type]
 
 
 def _identify(source: Source) -> ModelVersion:

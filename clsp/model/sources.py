@@ -24,7 +24,10 @@ from clsp.model.weights import Weights, belongs
 PUBLISHED = "clsp-xlarge"
 SPEECH_TOWER = frozenset({"encoder_embed", "encoder"})
 TEXT_TOWER = frozenset({"text_encoder"})
-HEADS = frozenset({"audio_projection", "audio_transform", "text_projection", "text_transform", "logit_scale"})
+_SPEECH_HEADS = frozenset({"audio_projection", "audio_transform"})
+_TEXT_HEADS = frozenset({"text_projection", "text_transform"})
+HEADS = _SPEECH_HEADS | _TEXT_HEADS | {"logit_scale"}
+UNNEEDED = {"speech": TEXT_TOWER | _TEXT_HEADS, "text": SPEECH_TOWER | _SPEECH_HEADS, "both": frozenset[str]()}
 _SPEAR_PREFIX = "model.model."
 _MASK_VECTOR = "mask_emb"
 _OUTPUT_WEIGHTS = "encoder.downsample_output.bias"

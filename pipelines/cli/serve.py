@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clsp.config import load_config
+from clsp.config import ServeSettings, load_config, parse_settings
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -13,19 +13,23 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="Model directory, or STORE/models/NAME@ALIAS")],
+    models: Annotated[
+        list[str], typer.Argument(help="Model directory or STORE/models/NAME@ALIAS; NAME=MODEL serves several by name")
+    ],
+    tower: Annotated[str, typer.Option(help="speech, text or both; the other tower is not loaded")] = "",
     host: Annotated[str, typer.Option(help="Address to listen on")] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 0,
     config: Annotated[str, typer.Option(help="Preset or .yaml file whose 'serve' section is used")] = "demo",
 ) -> None:
-    """Serve a model until SIGTERM; prints one JSON line {"url": …} when it is ready.
+    """Serve models until SIGTERM; prints one JSON line {"url": …} when ready. An alias that moves, or SIGHUP, swaps
+    a new version in without dropping a request.
 
-    Example: clsp serve demo/store/models/clsp@latest --port 8080
+    Example: clsp serve demo/store/models/clsp@latest --tower text --port 8080
     """
     from clsp.logs import configure_logs
     from serving.launch import start
 
     configure_logs()
-    settings = load_config(config).serve
-    changes = {name: value for name, value in (("host", host), ("port", port)) if value}
-    start(model, settings.model_copy(update=changes))
+    chosen = {name: value for name, value in (("host", host), ("port", port), ("tower", tower)) if value}
+    settings = load_config(config).serve.model_dump() | chosen
+    start(models, parse_settings(ServeSettings, settings))

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clsp.config import ServeSettings
-from serving.engine import Asker, Engine
+from serving.engine import ANYONE, Asker, Engine
 from serving.errors import RequestError
-from serving.queues import Batching, choose_batch
+from serving.lanes import open_lane
+from serving.queues import Batching, Job, Queue, choose_batch
 
 
 class Fake:
@@ -42,10 +43,24 @@ class Fake:
 SETTINGS = ServeSettings(batch_seconds=0.01, max_queued_seconds=0.1, retry_after_seconds=3)  # 160 and 1600 samples
 
 
+class OneModel(Engine):
+    """An engine and the lane of one model."""
+
+    def __init__(self, model):
+        super().__init__(SETTINGS)
+        self.lane = open_lane(model, SETTINGS)
+
+    async def embed_speech(self, clips, asker=ANYONE):
+        return await self.embed(self.lane.speech, clips, 1, asker)
+
+    async def embed_ids(self, ids, asker=ANYONE):
+        return await self.embed(self.lane.text, ids, 1, asker)
+
+
 @pytest.fixture
 def started():
     model = Fake()
-    engine = Engine(model, SETTINGS)
+    engine = OneModel(model)
     engine.start()
     yield SimpleNamespace(model=model, engine=engine)
     model.gate.set()
@@ -125,7 +140,7 @@ async def test_callers_take_turns(started):
 
 @pytest.mark.anyio
 async def test_an_answer_that_would_come_too_late_is_refused_at_once(started):
-    started.engine._speech.measure(160, 10.0)  # a device that takes ten seconds for 160 samples
+    started.engine.lane.speech.measure(160, 10.0)  # a device that takes ten seconds for 160 samples
     first = await held(started)
     second = asyncio.create_task(started.engine.embed_speech(clips(160)))
     await asyncio.sleep(0)
@@ -175,7 +190,7 @@ async def test_a_failing_batch_fails_its_requests_only(started):
 @pytest.mark.anyio
 async def test_closing_finishes_what_waits_and_refuses_the_rest():
     model = Fake()
-    engine = Engine(model, SETTINGS)
+    engine = OneModel(model)
     engine.start()
     await held(SimpleNamespace(model=model, engine=engine))
     waiting = asyncio.create_task(engine.embed_speech(clips(30)))
@@ -189,3 +204,56 @@ async def test_closing_finishes_what_waits_and_refuses_the_rest():
     model.gate.set()
     await closing
     assert (await waiting).tolist() == [[30.0]]
+
+
+@pytest.mark.anyio
+async def test_a_version_that_was_swapped_out_finishes_what_it_accepted(started):
+    first = await held(started)
+    other = Fake()
+    lane = open_lane(other, SETTINGS)
+    before = asyncio.create_task(started.engine.embed_speech(clips(40)))
+    after = asyncio.create_task(started.engine.embed(lane.speech, clips(50), 1))
+    await asyncio.sleep(0)
+    started.model.gate.set()
+    await asyncio.gather(first, before, after)
+    assert (started.model.batches, other.batches) == ([[160], [40]], [[50]])
+
+
+def waiting_queue(jobs: int, deadline: float) -> tuple[Queue, asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    queue = Queue("audio", list, Batching(10**9, 64, 0.0))
+    for number in range(jobs):
+        queue.add(Job(np.zeros((1, 1)), 1, loop.create_future(), loop, deadline, f"caller {number % 1000}"), [[0.0]])
+    return queue, loop
+
+
+def test_choosing_a_batch_looks_at_no_more_than_the_window_however_much_waits():
+    looked = []
+
+    class Counted(list):
+        def __len__(self):
+            looked.append(1)
+            return super().__len__()
+
+    queue, loop = waiting_queue(0, 0.0)
+    for number in range(5000):
+        job = Job(np.zeros((1, 1)), 1, loop.create_future(), loop, 1e9, f"caller {number % 100}")
+        queue.add(job, [Counted([0.0])])
+    looked.clear()
+    queue.take(0.0)
+    assert len(looked) <= 3 * 64
+    loop.close()
+
+
+def test_what_is_late_leaves_at_once_and_jobs_that_left_are_forgotten():
+    queue, loop = waiting_queue(300, 5.0)
+    items, late = queue.take(4.0)
+    assert (len(items), late, queue.waiting) == (64, [], 236)
+    items, late = queue.take(6.0)
+    assert (items, len(late), queue.waiting, bool(queue)) == ([], 236, 0, False)
+    for _ in range(1000):
+        job = Job(np.zeros((1, 1)), 1, loop.create_future(), loop, 1e9)
+        queue.add(job, [[0.0]])
+        queue.drop(job)
+    assert len(queue._deadlines) < 100
+    loop.close()

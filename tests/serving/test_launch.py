@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import httpx
 import psutil
@@ -16,9 +15,12 @@ import pytest
 from clsp.config import ServeSettings
 from clsp.errors import ConfigError, EndpointError
 from serving.__main__ import main
+from serving.catalogue import Catalogue
 from serving.client import audio_part
 from serving.launch import running_server
+from serving.refresh import Refresher
 from serving.server import EmbeddingServer
+from serving.service import EmbeddingService
 from tests.tiny_model import encoded, tone
 
 
@@ -92,9 +94,9 @@ def test_what_prevents_a_start_is_explained(arguments, code, message, capsys):
 def test_an_address_that_is_taken_is_explained(version):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = ServeSettings(port=taken.getsockname()[1])
-        service = SimpleNamespace(settings=settings, name="clsp")
+        service = EmbeddingService(settings)
         with pytest.raises(ConfigError, match="cannot listen"):
-            EmbeddingServer(service).run()
+            EmbeddingServer(Catalogue(), service, Refresher(Catalogue(), service)).run()
 
 
 def test_a_server_that_is_not_ready_in_time_is_killed(version):
