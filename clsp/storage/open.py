@@ -12,6 +12,7 @@ import urllib3
 from minio import Minio
 
 from clsp.errors import ConfigError
+from clsp.storage.credentials import find_credentials
 from clsp.storage.local import LocalStore
 from clsp.storage.objects import ObjectStore
 from clsp.storage.s3 import S3Store
@@ -34,17 +35,9 @@ def open_store(uri: str) -> ObjectStore:
 
 def _client() -> Minio:
     endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "https://s3.amazonaws.com"))
-    access, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
-    if not (access and secret):
-        raise ConfigError(
-            "an s3:// store needs credentials",
-            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL)",
-        )
     return Minio(
         endpoint=endpoint.netloc,
-        access_key=access,
-        secret_key=secret,
-        session_token=os.environ.get("AWS_SESSION_TOKEN"),
+        credentials=find_credentials(os.environ),
         secure=endpoint.scheme == "https",
         region=os.environ.get("AWS_REGION", "us-east-1"),
         http_client=urllib3.PoolManager(timeout=_TIMEOUT, retries=_RETRIES, maxsize=16),

@@ -1,6 +1,6 @@
 """An object store on any S3 endpoint (MinIO, SeaweedFS, AWS …) through the minio client.
 
-Credentials come from the environment only and never appear in a URI, a manifest or an error.
+Credentials come from the environment only (see ``credentials.py``) and never appear in a URI, a manifest or an error.
 """
 
 import io
@@ -117,6 +117,6 @@ def _translated(key: str, code: str | None) -> StorageError:
     if code in _DENIED:
         return StorageError(
             f"the object store refused the credentials for {key!r} ({code})",
-            hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and the policy of the key",
+            hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the workload identity, and its policy",
         )
     return StorageError(f"the object store failed on {key!r} ({code})", hint="try again; then look at the server's log")
