@@ -1,11 +1,10 @@
 """The step that has its work done by pods: start the Job or adopt the running one, report the whole, clean up."""
 
-import time
 from dataclasses import dataclass
 
 import orjson
 
-from clsp.config.cluster import AnnotationWork, ClusterSettings
+from clsp.config.cluster import ClusterSettings
 from clsp.errors import ClspError, EndpointError, from_document
 from clsp.logs import get_logger
 from clsp.progress import Progress
@@ -17,7 +16,7 @@ from components.captioning.work import Work
 from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import JOB, POD, Object, Ref, condition, selector_of, work_name
-from components.kubernetes.states import has_failed, has_run, why_failed, why_none_runs
+from components.kubernetes.states import Idleness, has_failed, why_failed, why_none_runs
 
 log = get_logger(__name__)
 _GONE_SECONDS = 180.0
@@ -66,7 +65,7 @@ class _Tally:
 
 
 def _follow(cluster: Cluster, ref: Ref, job: CaptionJob, tally: _Tally, tick: float) -> None:
-    started, last, seconds = time.monotonic(), "", job.settings.timeout_seconds + _GONE_SECONDS
+    idleness, last, seconds = Idleness(), "", job.settings.timeout_seconds + _GONE_SECONDS
     with Progress(job.step, len(tally.names), "units") as progress:
         progress.resume(tally.count())
         for pods in cluster.observe(POD, selector_of(job.labels), seconds, tick):
@@ -82,7 +81,7 @@ def _follow(cluster: Cluster, ref: Ref, job: CaptionJob, tally: _Tally, tick: fl
                     f"{job.name}: {failed.get('message', failed.get('reason', 'failed'))}; the last worker: {last}",
                     hint="finished units are kept: run again when the cause is mended",
                 )
-            if not any(map(has_run, pods)) and _waits_too_long(found, job.settings, started):
+            if idleness.seconds(found, pods) > job.settings.pending_seconds:
                 raise _stuck(job, pods)
     raise EndpointError(f"{ref} did not end in time", hint=f"raise cluster.{job.step}.timeout_seconds")
 
@@ -112,11 +111,6 @@ def _same(found: Object, wanted: Object) -> bool:
 
 def _ended(job: Object) -> bool:
     return any(condition(job, kind) for kind in ("Complete", "Failed", "FailureTarget"))
-
-
-def _waits_too_long(job: Object, work: AnnotationWork, started: float) -> bool:
-    """Kueue may hold a Job back for as long as its queue takes."""
-    return not job["spec"].get("suspend") and time.monotonic() - started > work.pending_seconds
 
 
 def _stuck(job: CaptionJob, pods: list[Object]) -> ClspError:

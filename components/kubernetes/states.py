@@ -1,6 +1,7 @@
 """What a pod's status means to its owner: did it run, why does it wait, what ended it."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from components.kubernetes.objects import Object
 
@@ -44,6 +45,26 @@ def why_none_runs(pods: Iterable[Object]) -> str:
     """Why no pod of a piece of work runs."""
     reasons = sorted({reason for pod in pods if (reason := why_waiting(pod))})
     return "; ".join(reasons) or "no pod was made"
+
+
+def is_queued(job: Object) -> bool:
+    """Whether a queue holds the Job, PyTorchJob or TrainJob back, or has taken its pods away again."""
+    spec = job["spec"]
+    return bool(spec.get("suspend") or spec.get("runPolicy", {}).get("suspend"))
+
+
+class Idleness:
+    """How long work that may run has had no pod that runs: what a queue takes to let it in does not count."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+
+    def seconds(self, job: Object, pods: Iterable[Object]) -> float:
+        """Seconds until now, by what the job and its pods look like now."""
+        if is_queued(job) or any(map(has_run, pods)):
+            self._since = self._clock()
+        return self._clock() - self._since
 
 
 def restarts(pod: Object) -> int:

@@ -10,7 +10,8 @@
 `cluster` (one a session) has `.kubectl`, `.kubeconfig`, `.import_image(archive)`, `.busybox` (an image with a shell),
 `.store` (S3: `.endpoint` for pods, `.host_endpoint` and `.client()` for the test, `.access_key`, `.secret_key`,
 `.bucket`), `.host` (this machine's address as pods reach it) and `.reach(namespace, service, port)` (a URL for the
-test). training-operator, KServe (Standard mode), metrics-server and MinIO are installed. `namespace` is fresh for each
+test). training-operator, KServe (Standard mode), metrics-server and MinIO are installed; the fixtures `kueue`,
+`keda` and `prometheus` install those when a test first asks. `namespace` is fresh for each
 test, enforces pod security "restricted" (`@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)` for
 another level) and is deleted afterwards. `second_node` adds a node for one test.
 
@@ -30,6 +31,10 @@ from tests.cluster.harness.cluster import Cluster
 from tests.cluster.harness.images import base_images
 from tests.cluster.harness.loading import load_images
 from tests.cluster.harness.node import Node
+from tests.cluster.harness.operators import keda as keda_operator
+from tests.cluster.harness.operators import kueue as kueue_operator
+from tests.cluster.harness.operators import prometheus as prometheus_operator
+from tests.cluster.harness.platform import add_operator
 from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, of_the_user
 
 OWNED = pytest.StashKey[Cluster]()
@@ -47,6 +52,24 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Access]:
         with booted() as (access, owned):
             request.config.stash[OWNED] = owned
             yield access
+
+
+@pytest.fixture(scope="session")
+def kueue(cluster: Access) -> None:
+    """Kueue is there, for jobs and PyTorchJobs."""
+    add_operator(cluster, kueue_operator)
+
+
+@pytest.fixture(scope="session")
+def keda(cluster: Access) -> None:
+    """KEDA is there, with its metrics server."""
+    add_operator(cluster, keda_operator)
+
+
+@pytest.fixture(scope="session")
+def prometheus(cluster: Access) -> None:
+    """Prometheus' image is on the nodes, and the cluster knows monitors and rules."""
+    add_operator(cluster, prometheus_operator)
 
 
 @pytest.fixture

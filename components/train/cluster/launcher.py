@@ -1,7 +1,6 @@
 """A stage trained by pods: submit its order or adopt the job that runs it, follow it to its end, take what it left."""
 
 import secrets
-import time
 from dataclasses import dataclass, field
 
 from clsp.config import TrainSettings
@@ -13,7 +12,7 @@ from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.logs import LogTail
 from components.kubernetes.objects import POD, Object, Ref, owned, selector_of, work_name
-from components.kubernetes.states import has_failed, has_run, why_failed, why_none_runs
+from components.kubernetes.states import Idleness, has_failed, why_failed, why_none_runs
 from components.train.cluster.backends import BACKENDS, Backend
 from components.train.cluster.submission import ATTEMPT, ORDER, Submission, companions
 from components.train.exchange import Exchange
@@ -92,7 +91,7 @@ class _Training:
     def _follow(self, ref: Ref, submission: Submission) -> Trained:
         exchange = Exchange(self.store, self.order.checkpoints, submission.attempt)
         tail = LogTail(self.cluster, self.backend.container)
-        work, started = self.settings.train, time.monotonic()
+        work, idleness = self.settings.train, Idleness()
         selector, deadline = selector_of(submission.labels), work.timeout_seconds + _GONE_SECONDS
         for pods in self.cluster.observe(POD, selector, deadline, self.tick_seconds):
             tail.show(pods)
@@ -104,7 +103,7 @@ class _Training:
                 return self._result(exchange)
             if reason := self.backend.failure(job) or self._too_many():
                 raise exchange.error() or self._lost(reason)
-            if not any(map(has_run, pods)) and time.monotonic() - started > work.pending_seconds and not _queued(job):
+            if idleness.seconds(job, pods) > work.pending_seconds:
                 raise self._stuck(pods)
         raise TrainingError(f"{ref} did not end in time", hint="raise cluster.train.timeout_seconds")
 
@@ -129,9 +128,3 @@ class _Training:
             f"{self.name} has no running worker after {self.settings.train.pending_seconds} s: {why_none_runs(pods)}",
             hint="check cluster.pools, cluster.images and the quota; `clsp doctor` looks at all three",
         )
-
-
-def _queued(job: Object) -> bool:
-    """Whether Kueue holds the job back, which may take as long as the queue does."""
-    spec = job["spec"]
-    return bool(spec.get("suspend") or spec.get("runPolicy", {}).get("suspend"))

@@ -1,8 +1,11 @@
-"""Everything that the platform assumes of a cluster: installed together, then waited for."""
+"""What the platform assumes of a cluster, installed together and waited for; and what only some tests need, later."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
+from tests.cluster.harness.access import Access
 from tests.cluster.harness.certificates import Authority
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.loading import load_images
@@ -20,3 +23,18 @@ def install_platform(kubectl: Kubectl, nodes: Sequence[Node], authority: Authori
     metrics_server.apply(kubectl)
     for part in parts:
         part.wait(kubectl)
+
+
+def add_operator(cluster: Access, part: ModuleType) -> None:
+    """Install an operator that only some tests need; again is as good as once.
+
+    Raises:
+        LookupError: the cluster is the user's and does not have it.
+    """
+    if cluster.nodes:
+        with tempfile.TemporaryDirectory() as scratch:
+            load_images(cluster.nodes, part.images(), Path(scratch))
+        part.apply(cluster.kubectl)
+    elif part.KIND not in cluster.kubectl("api-resources", "-o", "name").split():
+        raise LookupError(f"your cluster does not serve {part.KIND}: install it, or deselect this test")
+    part.wait(cluster.kubectl)

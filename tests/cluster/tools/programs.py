@@ -11,6 +11,8 @@ MODULES = Path(__file__).parent
 KUBERNETES = "v1.35.4"
 HELM = "v4.3.1"
 HELM_UNITTEST = "v1.1.2"
+KUEUE = "v0.19.2"
+KEDA = "2.18.0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,23 @@ SETS = (
         "sigs.k8s.io/metrics-server",
         {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
     ),
+    ModuleSet(
+        "kueue",
+        "sigs.k8s.io/kueue",
+        {"kueue-manager": "sigs.k8s.io/kueue/cmd/kueue"},
+        {"sigs.k8s.io/kueue/pkg/version.GitVersion": KUEUE},
+    ),
+    ModuleSet(
+        "keda",
+        "github.com/kedacore/keda/v2",
+        {
+            "keda": "github.com/kedacore/keda/v2/cmd/operator",
+            "keda-adapter": "github.com/kedacore/keda/v2/cmd/adapter",
+        },
+        {"github.com/kedacore/keda/v2/version.Version": KEDA},
+    ),
+    # Its manifests alone: definitions of monitors and rules.
+    ModuleSet("prometheus-operator", "github.com/prometheus-operator/prometheus-operator", {}),
 )
 PROGRAMS = {program: module_set for module_set in SETS for program in module_set.programs}
 

@@ -57,4 +57,13 @@ def install(kubectl: Kubectl, objects: Iterable[Object]) -> None:
     if definitions:
         # kubectl wait fails on a definition so young that it has no conditions yet
         until("the definitions are established", lambda: kubectl.wait("condition=Established", *definitions), 240)
-    kubectl.apply(rest)
+    if rest:
+        kubectl.apply(rest)
+
+
+def webhook_answers(kubectl: Kubectl, example: Object) -> None:
+    """Until the operator's webhook takes an example, which is then there.
+
+    A Deployment is Available before its Service is routed and before its certificate is known to the API server.
+    """
+    until(f"the webhook takes a {example['kind']}", lambda: kubectl.apply([example]), 120)

@@ -1,0 +1,105 @@
+"""Kueue holds our jobs back until their quota is free, lets one after the other in, and both end as without it."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import orjson
+import pytest
+
+from components.annotate.main import run as annotate
+from tests.captioning import QUICK, save_voices
+from tests.cluster.harness.waiting import until
+from tests.cluster.own_pods import SIZE, cluster_settings, store_of
+from tests.cluster.test_caption_job import ENGINE
+from tests.cluster.test_training_job import train
+from tests.speech import save_tones
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+QUEUE = "clsp"
+ANNOTATION = orjson.dumps({"views": 1, "captioner": {**QUICK, "timeout_seconds": 60.0}}).decode()
+# What the client and the engine of one annotating pod ask for: a worker of training has no room beside them.
+QUOTA = {"cpu": "100m", "memory": "4Gi"}
+
+
+def queues(namespace: str, *, held: bool) -> list[dict]:
+    """A ClusterQueue of the test's own with its flavor, and the namespace's queue that draws from it."""
+    api = {"apiVersion": "kueue.x-k8s.io/v1beta2"}
+    resources = [{"name": name, "nominalQuota": amount} for name, amount in QUOTA.items()]
+    group = {"coveredResources": list(QUOTA), "flavors": [{"name": namespace, "resources": resources}]}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    whole = {"namespaceSelector": selector, "resourceGroups": [group], "stopPolicy": "Hold" if held else "None"}
+    return [
+        {**api, "kind": "ResourceFlavor", "metadata": {"name": namespace}},
+        {**api, "kind": "ClusterQueue", "metadata": {"name": namespace}, "spec": whole},
+        {
+            **api,
+            "kind": "LocalQueue",
+            "metadata": {"name": QUEUE, "namespace": namespace},
+            "spec": {"clusterQueue": namespace},
+        },
+    ]
+
+
+@pytest.fixture
+def quota(cluster, kueue, namespace):
+    """Opens and closes the test's queue, closed at first."""
+
+    def hold(held: bool) -> None:
+        cluster.kubectl.apply(queues(namespace, held=held))
+
+    hold(True)
+    yield hold
+    cluster.kubectl("delete", "clusterqueue,resourceflavor", namespace, "--wait=false")
+
+
+def workloads(kubectl) -> dict[str, bool]:
+    """Kind of each queued job → whether it holds quota now."""
+    told = {}
+    for item in kubectl.get("workloads")["items"]:
+        conditions = item.get("status", {}).get("conditions", [])
+        true = {one["type"] for one in conditions if one["status"] == "True"}
+        told[item["metadata"]["ownerReferences"][0]["kind"]] = "Admitted" in true and "Finished" not in true
+    return told
+
+
+def admissions(kubectl, *steps: Future) -> list[set[str]]:
+    """Which kinds held quota, each time that changed, until the steps are over."""
+    seen: list[set[str]] = [set()]
+
+    def are_over() -> bool:
+        now = {kind for kind, holds in workloads(kubectl).items() if holds}
+        if now != seen[-1]:
+            seen.append(now)
+        return all(step.done() for step in steps)
+
+    until("the steps are over", are_over, 600)
+    return [kinds for kinds in seen if kinds]
+
+
+@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
+def test_jobs_wait_for_quota_and_are_let_in_one_after_the_other(cluster, namespace, quota, monkeypatch):
+    store, kubectl = store_of(cluster, namespace, monkeypatch), cluster.kubectl.within(namespace)
+    segments, examples = save_voices(store, 4), save_tones(store, 8)
+    work = {"pool": "gpu", "workers": 1, "engine": SIZE, "engine_command": ENGINE, "engine_start_seconds": 300}
+    settings = cluster_settings(
+        cluster,
+        namespace,
+        annotate=work,
+        train={"pool": "gpu", "min_nodes": 1, "max_nodes": 1, "rendezvous": SIZE},
+    )
+    settings["pools"] |= {"gpu": {"queue": QUEUE}}
+    where = orjson.dumps(settings).decode()
+    with ThreadPoolExecutor(2) as steps:
+        captions = steps.submit(
+            annotate, store=store.uri, run_id="r", settings=ANNOTATION, segments=segments, cluster=where
+        )
+        until("the Job is queued", lambda: "Job" in workloads(kubectl), 60)
+        model = steps.submit(train, store, examples, where)
+        until("the PyTorchJob is queued", lambda: "PyTorchJob" in workloads(kubectl), 60)
+        assert kubectl.get("jobs")["items"][0]["spec"]["suspend"]
+        assert kubectl.get("pytorchjobs")["items"][0]["spec"]["runPolicy"]["suspend"]
+        assert not [name for name in kubectl("get", "pods", "-o", "name").split() if "rdzv" not in name]
+        quota(False)
+        assert admissions(kubectl, captions, model) == [{"Job"}, {"PyTorchJob"}]
+        assert captions.result()
+        assert model.result()

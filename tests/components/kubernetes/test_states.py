@@ -1,0 +1,35 @@
+"""Waiting in a queue is not waiting for a node: only the second makes work stuck."""
+
+from components.kubernetes.states import Idleness
+
+FREE, HELD, HELD_TRAINING = {"spec": {}}, {"spec": {"suspend": True}}, {"spec": {"runPolicy": {"suspend": True}}}
+RUNNING, PENDING = {"status": {"phase": "Running"}}, {"status": {"phase": "Pending"}}
+
+
+def idleness():
+    clock = [0.0]
+    return clock, Idleness(lambda: clock[0])
+
+
+def test_time_without_a_running_pod_counts():
+    clock, idle = idleness()
+    clock[0] = 7.0
+    assert idle.seconds(FREE, [PENDING]) == 7.0
+    assert idle.seconds(FREE, []) == 7.0
+
+
+def test_what_a_queue_takes_does_not_count():
+    for held in (HELD, HELD_TRAINING):
+        clock, idle = idleness()
+        clock[0] = 7200.0
+        assert idle.seconds(held, []) == 0.0
+        clock[0] = 7205.0
+        assert idle.seconds(FREE, [PENDING]) == 5.0, "counted from when it was let in"
+
+
+def test_a_pod_that_ran_starts_the_count_anew():
+    clock, idle = idleness()
+    clock[0] = 100.0
+    assert idle.seconds(FREE, [RUNNING]) == 0.0
+    clock[0] = 103.0
+    assert idle.seconds(FREE, []) == 3.0
