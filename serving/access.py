@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +19,7 @@ from serving.engine import Asker
 from serving.errors import RequestError, error_response
 from serving.keys import ApiKeys, presented_key
 from serving.kserve_sdk import AsyncServerInterceptor, StatusCode
+from serving.tracing import parent_of, tracer
 
 log = get_logger("access")
 _OPEN_PATHS = ("/v2/health/", "/metrics")
@@ -52,8 +54,14 @@ class Access:
 
     async def _serve(self, scope: Scope, receive: Receive, told: "_Told", asker: Asker) -> None:
         token = enter(Call(told.request_id, asker))
+        facts = {"http.request.method": scope["method"], "request_id": told.request_id}
         try:
-            await self._app(scope, receive, told)
+            with tracer().start_as_current_span(
+                "http", parent_of(dict(Headers(scope=scope))), SpanKind.SERVER, facts
+            ) as span:
+                await self._app(scope, receive, told)
+                span.update_name(f"{scope['method']} {_route(scope)}")
+                span.set_attribute("http.response.status_code", told.status)
         finally:
             leave(token)
 
@@ -72,13 +80,18 @@ class Access:
             "request",
             protocol=f"http/{scope['http_version']}",
             method=scope["method"],
-            route=getattr(scope.get("route"), "path", ""),
+            route=_route(scope),
             status=told.status,
             caller=caller,
             seconds=round(seconds, 4),
             bytes_in=int(length) if length.isdigit() and len(length) < 16 else None,
             bytes_out=told.sent,
         )
+
+
+def _route(scope: Scope) -> str:
+    """The route that answered, without what a caller filled in."""
+    return str(getattr(scope.get("route"), "path", ""))
 
 
 class _Told:
@@ -124,8 +137,11 @@ class CallAccess(AsyncServerInterceptor):
                 caller = await self._caller(called, headers, context)
                 token = enter(Call(identity, Asker(caller, _seconds(context))))
                 try:
-                    answered = method(request_or_iterator, context)
-                    return answered if hasattr(answered, "__aiter__") else await answered
+                    with tracer().start_as_current_span(
+                        called, parent_of(headers), SpanKind.SERVER, {"request_id": identity}
+                    ):
+                        answered = method(request_or_iterator, context)
+                        return answered if hasattr(answered, "__aiter__") else await answered
                 finally:
                     leave(token)
             finally:

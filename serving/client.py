@@ -1,6 +1,7 @@
 """A small client of the embedding server: texts and sound files in, float32 arrays out."""
 
 import base64
+import ssl
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +24,14 @@ class EmbeddingClient:
     Every method raises ``EndpointError`` with the server's own message and hint.
     """
 
-    def __init__(self, url: str, *, model: str = "", timeout: float = 60.0, api_key: str = "") -> None:
+    def __init__(
+        self, url: str, *, model: str = "", timeout: float = 60.0, api_key: str = "", ca_file: str = ""
+    ) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout, trust_env=False, headers=headers)
+        verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
+        self._http = httpx.Client(
+            base_url=url.rstrip("/"), timeout=timeout, trust_env=False, headers=headers, verify=verify
+        )
         self._model = model
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
 """What a request asks to embed, whatever protocol it came by, and the work before the device: decode and tokenize.
 
-Nothing is fetched from anywhere and no header is believed: sound is decoded block by block up to the limit.
+No URL is ever fetched and no header is believed: sound is decoded block by block up to the limit. A key names an object
+only under the prefix that the operator allows.
 """
 
 import base64
@@ -18,6 +19,7 @@ from clsp.audio.resample import resample
 from clsp.config.serving import ServeSettings
 from clsp.errors import DataError
 from serving.errors import bad_request, too_large
+from serving.objects import Objects
 
 FORMATS = ("wav", "flac", "mp3", "ogg", "opus", "m4a")
 _SHAPE_HINT = 'an input is a string or {"type": "input_audio", "input_audio": {"data": BASE64, "format": "wav"}}'
@@ -45,7 +47,15 @@ class WaveformInput:
     sampling_rate: int
 
 
-Input = TextInput | AudioInput | WaveformInput
+@dataclass(frozen=True)
+class ObjectInput:
+    """One recording that the server's object store holds, by its key."""
+
+    key: str
+
+
+Sound = AudioInput | WaveformInput | ObjectInput
+Input = TextInput | Sound
 Samples = NDArray[np.float32]
 
 
@@ -90,6 +100,8 @@ def _parse(item: Any, position: int, settings: ServeSettings) -> Input:
         case {"type": "input_audio", "input_audio": {"data": str(data), **details}} if not details.keys() - {"format"}:
             _check_format(details.get("format"), position)
             return AudioInput(data)
+        case {"type": "input_audio", "input_audio": {"object": str(key), **details}} if not details:
+            return ObjectInput(key)
     raise bad_request("bad_input", f"input {position} is neither a text nor a sound", _SHAPE_HINT)
 
 
@@ -99,10 +111,11 @@ def _check_format(name: Any, position: int) -> None:
         raise bad_request("unknown_format", f"input {position} has an unknown format", f"one of {', '.join(FORMATS)}")
 
 
-def to_waveform(item: AudioInput | WaveformInput, settings: ServeSettings, longest_seconds: float) -> Samples:
+def to_waveform(item: Sound, objects: Objects, settings: ServeSettings, longest_seconds: float) -> Samples:
     """(n,) float32 mono samples at 16 kHz within the limits of length; ``DataError`` when it is no usable sound."""
-    if isinstance(item, AudioInput):
-        sound = decode(_raw(item.data), limits=DecodeLimits(max_seconds=longest_seconds))
+    if not isinstance(item, WaveformInput):
+        data = objects.read(item.key) if isinstance(item, ObjectInput) else _raw(item.data)
+        sound = decode(data, limits=DecodeLimits(max_seconds=longest_seconds))
         samples = resample(sound.samples, sound.sampling_rate, SAMPLING_RATE)
     else:
         _check_duration(len(item.samples) / item.sampling_rate, settings, longest_seconds)

@@ -38,6 +38,7 @@ def start(models: Sequence[str], settings: ServeSettings) -> None:
     from serving.refresh import Refresher
     from serving.server import EmbeddingServer
     from serving.service import EmbeddingService
+    from serving.tracing import start_tracing
 
     quiet_logs()
     if settings.threads:
@@ -45,7 +46,9 @@ def start(models: Sequence[str], settings: ServeSettings) -> None:
     catalogue, service = Catalogue(), EmbeddingService(settings)
     refresher = Refresher(catalogue, service)
     refresher.load([read_place(model) for model in models])
+    finish_tracing = start_tracing(settings.trace_endpoint)
     EmbeddingServer(catalogue, service, refresher).run()
+    finish_tracing()
 
 
 @contextmanager

@@ -22,9 +22,11 @@ from serving import metrics
 from serving.catalogue import Served
 from serving.engine import ANYONE, Asker, Engine
 from serving.errors import RequestError, as_request_error, too_large
-from serving.inputs import AudioInput, Input, Samples, TextInput, WaveformInput, seconds_of, to_waveform
+from serving.inputs import Input, Samples, Sound, TextInput, seconds_of, to_waveform
 from serving.lanes import open_lane
+from serving.objects import Objects
 from serving.queues import Vectors
+from serving.tracing import tracer
 from serving.windows import Timeline, Treatment, cut_clip
 
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class EmbeddingService:
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
         self._engine = Engine(settings)
+        self._objects = Objects(settings.objects_root, settings.max_body_bytes)
         self._workers = ThreadPoolExecutor(settings.decode_workers, thread_name_prefix="decode")
 
     def start(self) -> None:
@@ -88,10 +91,11 @@ class EmbeddingService:
         self._check_total([part for group in parts for part in group])
         size = served.model.dimension
         # Both queues are entered before either is awaited, so a mixed request waits once.
-        rows, flat = await asyncio.gather(
-            self._engine.embed(served.lane.text, ids, size, asker),
-            self._engine.embed(served.lane.speech, [part for group in parts for part in group], size, asker),
-        )
+        with tracer().start_as_current_span("embed", attributes={"texts": len(ids), "clips": len(clips)}):
+            rows, flat = await asyncio.gather(
+                self._engine.embed(served.lane.text, ids, size, asker),
+                self._engine.embed(served.lane.speech, [part for group in parts for part in group], size, asker),
+            )
         vectors = np.zeros((len(inputs), size), np.float32)
         vectors[[place for place, _ in texts]] = rows
         timelines: dict[int, Timeline] = {}
@@ -107,9 +111,9 @@ class EmbeddingService:
     async def _tokenize(self, model: EmbeddingModel, texts: list[str]) -> list[list[int]]:
         return await self._aside(lambda: model.token_ids(texts), "the texts") if texts else []
 
-    async def _decode(self, place: int, item: AudioInput | WaveformInput, longest: float) -> Samples:
-        with metrics.DECODE_SECONDS.time():
-            return await self._aside(lambda: to_waveform(item, self.settings, longest), f"input {place}")
+    async def _decode(self, place: int, item: Sound, longest: float) -> Samples:
+        with metrics.DECODE_SECONDS.time(), tracer().start_as_current_span("decode"):
+            return await self._aside(lambda: to_waveform(item, self._objects, self.settings, longest), f"input {place}")
 
     async def _aside(self, work: Callable[[], T], where: str) -> T:
         try:

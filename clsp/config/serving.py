@@ -24,6 +24,10 @@ class ServeSettings(Section):
     api_keys_file: str = Field("", description="File of allowed API keys, a line NAME SHA256 each; empty lets all in")
     tls_cert_file: str = Field("", description="PEM certificate chain; with tls_key_file both servers speak TLS")
     tls_key_file: str = Field("", description="PEM private key of the certificate")
+    objects_root: str = Field(
+        "", description="Folder or s3://bucket/prefix of which callers may name sounds by key; empty: none"
+    )
+    trace_endpoint: str = Field("", description="OTLP/HTTP URL that spans are sent to (…/v1/traces); empty: none")
     access_log: bool = Field(True, description="A line in the log for each request, without its content")
     device: str = Field("cpu", description="Torch device of the weights")
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"

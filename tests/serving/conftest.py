@@ -34,9 +34,15 @@ def model(version):
 
 
 @pytest.fixture(scope="session")
-def server(version):
+def objects_root(tmp_path_factory):
+    """The folder of which callers of ``server`` may name sounds by key."""
+    return tmp_path_factory.mktemp("objects")
+
+
+@pytest.fixture(scope="session")
+def server(version, objects_root):
     """Where a server of ``version`` listens."""
-    with running_server(version.uri, SETTINGS) as place:
+    with running_server(version.uri, SETTINGS.model_copy(update={"objects_root": str(objects_root)})) as place:
         yield place
 
 
