@@ -1,5 +1,6 @@
 """What the launcher tells the workers: one JSON file in a scratch folder that also takes what they leave behind."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import orjson
 
 from clsp.config import StageSettings, TrainSettings
+from clsp.errors import ClspError, to_document
 from clsp.hashing import canonical_json
 
 JOB_FILE = "job.json"
@@ -65,3 +67,10 @@ class Job:
     def read(cls, path: Path) -> "Job":
         """The job of a file that ``write`` wrote."""
         return cls(**orjson.loads(path.read_bytes()))
+
+
+def leave_error(folder: Path, name: str, error: ClspError) -> None:
+    """Processes may fail alike at once; each writes aside, and any one of them may stay."""
+    aside = folder / f"{name}.{os.getpid()}"
+    aside.write_bytes(canonical_json(to_document(error)))
+    aside.replace(folder / name)

@@ -15,7 +15,8 @@ import orjson
 
 from clsp.config import TrainSettings
 from clsp.errors import ClspError, TrainingError, from_document
-from clsp.training.job import ERROR_FILE, INTERRUPTION_FILE, Job
+from clsp.training.heartbeats import Watch
+from clsp.training.job import ERROR_FILE, INTERRUPTION_FILE, Job, leave_error
 from clsp.training.stopping import InterruptionError
 
 _TETHERED = "clsp.training.tethered"
@@ -52,7 +53,8 @@ def launch(job: Job, meeting: Meeting | None = None) -> None:
     folder, settings = Path(job.folder), job.train_settings
     for name in (ERROR_FILE, INTERRUPTION_FILE):
         (folder / name).unlink(missing_ok=True)
-    status = run_agent(agent_command(settings, job.write(), meeting), worker_environment(settings), folder)
+    watch = Watch(folder, settings.timeout_seconds)
+    status = run_agent(agent_command(settings, job.write(), meeting), worker_environment(settings), watch)
     if status != 0:
         raise read_failure(folder, status)
 
@@ -75,16 +77,19 @@ def agent_command(settings: TrainSettings, job_file: Path, meeting: Meeting | No
     ]  # fmt: skip
 
 
-def run_agent(command: list[str], environment: dict[str, str], folder: Path) -> int:
+def run_agent(command: list[str], environment: dict[str, str], watch: Watch) -> int:
     """Run torchrun to its end and return its status; -SIGTERM when this process was told to stop, and passed it on.
 
-    An error that no restart can mend ends it at once: its worker leaves it in ``folder``.
+    An error that no restart can mend ends it at once: its worker leaves it in the job's folder. A worker that hangs is
+    ended, so that torchrun starts it again.
     """
     agent = subprocess.Popen(command, env=environment)
     with _passed_on(agent) as told:
-        while agent.poll() is None and not (folder / ERROR_FILE).exists():
+        while agent.poll() is None and not (watch.folder / ERROR_FILE).exists():
             with suppress(subprocess.TimeoutExpired):
                 agent.wait(_POLL_SECONDS)
+            if hung := watch.end_hung():
+                leave_error(watch.folder, INTERRUPTION_FILE, hung)
         if agent.poll() is None:
             agent.terminate()
         status = agent.wait()

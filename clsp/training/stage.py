@@ -35,6 +35,8 @@ def train_stage(job: Job, world: World) -> None:
     settings = job.train_settings.checkpoint
     journal = Path(job.train_settings.journal) if job.train_settings.journal else None
     run_steps(trainer, loader, Checkpoints(store, job.checkpoints, settings.keep), settings, journal=journal)
+    if world.heartbeat:
+        world.heartbeat.rest()
     if world.leads:
         _leave(trainer, job)
 

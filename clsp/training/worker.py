@@ -3,15 +3,16 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import torch
 
-from clsp.errors import ClspError, to_document
-from clsp.hashing import canonical_json
+from clsp.errors import ClspError
 from clsp.logs import configure_logs, get_logger
-from clsp.training.job import ERROR_FILE, INTERRUPTION_FILE, Job
+from clsp.training.heartbeats import Heartbeat
+from clsp.training.job import ERROR_FILE, INTERRUPTION_FILE, Job, leave_error
 from clsp.training.stage import train_stage
 from clsp.training.stopping import InterruptionError
 from clsp.training.world import joined_world
@@ -27,13 +28,13 @@ def main(arguments: Sequence[str]) -> None:
     torch.set_num_threads(settings.threads)
     try:
         with joined_world(settings.backend, settings.timeout_seconds) as world:
-            train_stage(job, world)
+            train_stage(job, replace(world, heartbeat=Heartbeat.of(Path(job.folder), world.rank)))
     except InterruptionError as error:
         log.warning("training_interrupted", reason=str(error.args[0]))
-        _leave_error(Path(job.folder), INTERRUPTION_FILE, error)
+        leave_error(Path(job.folder), INTERRUPTION_FILE, error)
         _end(error.exit_code)
     except ClspError as error:
-        _leave_error(Path(job.folder), ERROR_FILE, error)
+        leave_error(Path(job.folder), ERROR_FILE, error)
         _end(error.exit_code)
 
 
@@ -42,10 +43,3 @@ def _end(status: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-def _leave_error(folder: Path, name: str, error: ClspError) -> None:
-    """Processes may fail alike at once; each writes aside, and any one of them may stay."""
-    aside = folder / f"{name}.{os.getpid()}"
-    aside.write_bytes(canonical_json(to_document(error)))
-    aside.replace(folder / name)

@@ -5,6 +5,8 @@ Decisions and the saver's news travel over groups of their own on the CPU, so th
 """
 
 import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,10 +17,12 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import PrefixStore, ProcessGroup, Store, rendezvous  # type: ignore[attr-defined]
 
+from clsp.training.heartbeats import Heartbeat
 from clsp.training.stopping import lost_peers
 
 CPU = torch.device("cpu")
 _DIGEST_BYTES = 32
+_STORE_SECONDS = 5.0  # a store that is silent for longer is held by a process that hangs
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class World:
     background: ProcessGroup | None = None
     store: Store | None = None
     timeout_seconds: float = field(default=600.0, compare=False)
+    heartbeat: Heartbeat | None = field(default=None, compare=False)
 
     @property
     def leads(self) -> bool:
@@ -81,6 +86,7 @@ class World:
     @contextmanager
     def together(self, step: int) -> Iterator[None]:
         """Messages of ``step`` inside; InterruptionError, naming who is behind, when others do not answer."""
+        self._beat(step)
         if self.store is not None:
             self.store.set(f"step/{self.rank}", str(step))
         try:
@@ -88,20 +94,43 @@ class World:
         except RuntimeError as error:
             if not is_message_failure(error):
                 raise
+            self._beat(step)  # it has waited for as long as it may; now it looks for who is to blame
             silent = self.timeout_seconds if "timed out" in str(error).lower() else None
             raise lost_peers(step, self._behind(step), silent) from error
 
+    def _beat(self, step: int) -> None:
+        if self.heartbeat is not None:
+            self.heartbeat.beat(step)
+
     def _behind(self, step: int) -> list[int]:
-        """Ranks that have not come to ``step``, as far as the store can still tell."""
+        """Ranks that have not come to ``step``, or do not leave it, as far as the store can still tell."""
         if self.store is None:
             return []
-        keys = [f"step/{rank}" for rank in range(self.size)]
-        try:
-            return [
-                rank for rank, key in enumerate(keys) if not self.store.check([key]) or int(self.store.get(key)) < step
-            ]
-        except RuntimeError:
-            return []  # the process that held the store is the lost one
+        patience = min(_STORE_SECONDS, self.timeout_seconds / 2)
+        store, behind = self.store, [0]  # the leading process holds the store: without an answer, it is the one
+
+        def ask() -> None:
+            behind[:] = _silent_ranks(store, self.rank, self.size, step, patience / 2)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(patience)
+        return behind
+
+
+def _silent_ranks(store: Store, own: int, size: int, step: int, seconds: float) -> list[int]:
+    """Who did not start ``step``; if all did, who does not say within ``seconds`` that it leaves."""
+    try:
+        store.set(f"left/{own}", "")
+        started = [int(store.get(f"step/{rank}")) if store.check([f"step/{rank}"]) else -1 for rank in range(size)]
+        if behind := [rank for rank, at in enumerate(started) if at < step]:
+            return behind
+        deadline = time.monotonic() + seconds
+        while (silent := [r for r in range(size) if not store.check([f"left/{r}"])]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return silent
+    except RuntimeError:
+        return []  # the process that held the store is gone
 
 
 def is_message_failure(error: RuntimeError) -> bool:

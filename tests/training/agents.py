@@ -57,6 +57,10 @@ class Agent:
             if "clsp.training.worker" in child.cmdline() and "torch.distributed.run" not in child.cmdline()
         ]
 
+    def ranks(self) -> list[int]:
+        """Ranks of the training processes of this node."""
+        return [int(worker.environ()["RANK"]) for worker in self.workers()]
+
     def lose(self) -> None:
         """The node is gone: every process of it, at once."""
         everything = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]

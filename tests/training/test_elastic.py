@@ -45,6 +45,13 @@ def cluster(prepared, tmp_path):
         yield started
 
 
+@pytest.fixture
+def hurried(prepared, tmp_path):
+    """Nodes that take a silence of 6 s for a hang."""
+    with nodes(shutil.copytree(prepared, tmp_path / "root"), SETTINGS | {"timeout_seconds": 6}) as started:
+        yield started
+
+
 def assert_same(checkpoint, undisturbed):
     assert checkpoint.step == undisturbed.step == STEPS
     assert losses(checkpoint) == pytest.approx(losses(undisturbed), rel=1e-5)
@@ -72,6 +79,18 @@ def test_a_preempted_node_saves_and_leaves_and_a_new_one_is_taken_in(cluster, un
     third = cluster.join_while_held(first)
     assert_same(cluster.finish(first, third), undisturbed)
     assert '"world": 2' in third.log
+
+
+@pytest.mark.parametrize("rank", [0, 1], ids=["leading", "following"])
+def test_a_hung_process_is_noticed_named_and_replaced(hurried, undisturbed, rank):
+    agents = hurried.add(), hurried.add()
+    hurried.wait_for_step(10)
+    (hung,) = [agent for agent in agents if agent.ranks() == [rank]]
+    (other,) = [agent for agent in agents if agent is not hung]
+    hung.workers()[0].suspend()
+    assert_same(hurried.finish(*agents), undisturbed)
+    assert f"process {rank} did not answer for 6 s at step" in other.log
+    assert '"event": "worker_hung"' in hung.log
 
 
 def saved_alone(agent):

@@ -1,0 +1,80 @@
+"""A worker that stops beating is ended; one that beats, rests or has ended is left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from clsp.training.heartbeats import FOLDER, Heartbeat, Watch
+from clsp.training.launch import read_failure, run_agent
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from clsp.training.heartbeats import Heartbeat
+heartbeat = Heartbeat.of(Path(sys.argv[1]), 3)
+heartbeat.beat(7)
+print("beats", flush=True)
+if sys.stdin.readline().strip() == "rest":
+    heartbeat.rest()
+    print("rests", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def worker(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "beats\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_stopped_worker_is_killed_and_named(worker, tmp_path):
+    worker.send_signal(signal.SIGSTOP)
+    assert Watch(tmp_path, 60).end_hung() is None
+    time.sleep(0.05)
+    said = Watch(tmp_path, 0.01).end_hung()
+    assert "process 3 did not answer" in said.args[0]
+    assert "at step 7" in said.args[0]
+    assert worker.wait(10) == -signal.SIGKILL
+    assert Watch(tmp_path, 0.01).end_hung() is None
+
+
+def test_a_resting_worker_is_not_timed(worker, tmp_path):
+    worker.stdin.write("rest\n")
+    worker.stdin.flush()
+    assert worker.stdout.readline() == "rests\n"
+    assert Watch(tmp_path, 0.0).end_hung() is None
+    assert worker.poll() is None
+
+
+def test_what_a_lost_worker_left_is_no_heartbeat(worker, tmp_path):
+    worker.kill()
+    worker.wait(10)
+    assert Watch(tmp_path, 0.0).end_hung() is None
+    assert not list((tmp_path / FOLDER).iterdir())
+
+
+def test_each_beat_starts_the_time_again(tmp_path):
+    heartbeat = Heartbeat.of(tmp_path, 0)
+    heartbeat.beat(1)
+    time.sleep(0.06)
+    heartbeat.beat(2)
+    assert Watch(tmp_path, 0.03).end_hung() is None
+    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [str(os.getpid())]
+    heartbeat.rest()
+
+
+def test_the_launcher_ends_a_worker_that_hangs_alone_and_says_so(tmp_path):
+    stops = "import os, sys; from pathlib import Path; from clsp.training.heartbeats import Heartbeat\n"
+    stops += "Heartbeat.of(Path(sys.argv[1]), 0).beat(5); os.kill(os.getpid(), 19)"
+    status = run_agent([sys.executable, "-c", stops, str(tmp_path)], dict(os.environ), Watch(tmp_path, 0.1))
+    assert status == -signal.SIGKILL
+    assert "process 0 did not answer" in read_failure(tmp_path, status).args[0]
