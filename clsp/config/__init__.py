@@ -25,6 +25,7 @@ from clsp.config.serving import ServeSettings
 from clsp.config.training import (
     BatchSettings,
     CheckpointSettings,
+    InitialSettings,
     LoaderSettings,
     MemorySettings,
     OptimiserSettings,
@@ -44,6 +45,7 @@ __all__ = [
     "EvaluationSettings",
     "FeatureSettings",
     "IngestSettings",
+    "InitialSettings",
     "KfpSettings",
     "LoaderSettings",
     "MemorySettings",

@@ -43,6 +43,8 @@ class BatchSettings(Section):
         description="Parts of a global batch, each with its own padding and dropout; no more processes than these",
     )
     buckets: int = Field(4, ge=1, description="Duration buckets, each with about the same seconds of speech")
+    min_seconds: float = Field(0.0, ge=0, description="Shorter clips sit this stage out")
+    max_seconds: float = Field(3600.0, gt=0, description="Longer clips sit this stage out")
 
 
 class StageSettings(Section):
@@ -100,12 +102,22 @@ class CheckpointSettings(Section):
     average_every: int = Field(200, ge=0, description="Steps between updates of the running average; 0 keeps none")
 
 
+class InitialSettings(Section):
+    """What stage 1 starts from: a local path, STORE/models/NAME@ALIAS, an s3:// folder or .pt; empty: fresh weights."""
+
+    model: str = Field("", description="CLSP or SPEAR directory, icefall .pt or version; SPEAR is a speech tower")
+    text: str = Field("", description="RoBERTa or CLSP directory whose text tower is taken")
+
+
 class TrainSettings(Section):
     """The stages and how they are launched."""
 
     preset: str = Field("tiny", description="Model preset (clsp.model.presets)")
     vocabulary: int = Field(1024, ge=300, description="Size of the tokenizer trained on the captions")
-    tokenizer: str = Field("", description="Folder of a RoBERTa tokenizer; empty trains one on the captions")
+    initial: InitialSettings = InitialSettings()
+    tokenizer: str = Field(
+        "", description="Folder of a RoBERTa tokenizer; empty takes that of initial, or trains one on the captions"
+    )
     processes: int = Field(2, ge=1, description="torchrun workers on this machine")
     threads: int = Field(1, ge=1, description="CPU threads a worker")
     backend: Literal["gloo", "nccl"] = "gloo"

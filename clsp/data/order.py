@@ -86,7 +86,7 @@ class BatchOrder:
 
 def make_order(durations: Sequence[float] | NDArray[np.float32], settings: BatchSettings, seed: int) -> BatchOrder:
     """Global batches of a fixed number of clips, or of about equal seconds: fewer where clips are longer."""
-    buckets = duration_buckets(durations, settings.buckets)
+    buckets = duration_buckets(durations, settings.buckets, settings.min_seconds, settings.max_seconds)
     sizes = [_clips_of_batch(bucket.seconds, settings) for bucket in buckets]
     return BatchOrder([bucket.positions for bucket in buckets], sizes or [settings.global_clips], seed)
 

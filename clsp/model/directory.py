@@ -4,6 +4,7 @@ One reader and one writer, so that a checkpoint of training, a registered versio
 loaded by the same strict comparison of names and shapes.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import orjson
@@ -19,11 +20,12 @@ from clsp.model.weights import Weights, copy_weights
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+UNTRAINED_FILE = "untrained.json"  # modules whose weights are only where they start; no file: there are none
 PREFIX = "model."
 
 
-def save_model(folder: Path, model: nn.Module, config: ModelConfig) -> None:
-    """Write ``config.json`` and ``model.safetensors``; equal weights give equal bytes.
+def save_model(folder: Path, model: nn.Module, config: ModelConfig, untrained: Collection[str] = ()) -> None:
+    """Write ``config.json``, ``model.safetensors`` and which modules are ``untrained``; equal weights, equal bytes.
 
     Each file appears whole or not at all, so a writer killed half-way leaves the older file.
     """
@@ -35,6 +37,9 @@ def save_model(folder: Path, model: nn.Module, config: ModelConfig) -> None:
     document = folder / f".{CONFIG_FILE}.partial"
     document.write_bytes(canonical_json(config.model_dump(mode="json")))
     document.replace(folder / CONFIG_FILE)
+    (folder / UNTRAINED_FILE).unlink(missing_ok=True)
+    if untrained:
+        (folder / UNTRAINED_FILE).write_bytes(canonical_json(sorted(untrained)))
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -49,6 +54,15 @@ def read_config(folder: Path) -> ModelConfig:
         raise ModelError(f"{CONFIG_FILE} is refused: {problems}", hint="see clsp/model/config.py") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{CONFIG_FILE} is refused: {error}", hint="see clsp/model/config.py") from error
+
+
+def read_untrained(folder: Path) -> frozenset[str]:
+    """Modules of a model directory that were never trained."""
+    path = folder / UNTRAINED_FILE
+    try:
+        return frozenset(map(str, orjson.loads(path.read_bytes()))) if path.is_file() else frozenset()
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{UNTRAINED_FILE} of {folder.name!r} is damaged", hint="import the model again") from error
 
 
 def read_weights(folder: Path) -> Weights:

@@ -48,7 +48,7 @@ def import_model(path: Path, out: Path, options: ImportOptions | None = None) ->
     options = options or ImportOptions()
     if not path.exists():
         raise ModelError(f"there is no {str(path)!r}", hint="give a model directory or an icefall .pt")
-    return write_source(_assembled(path, options), out, options.tokenizer or options.text, options.seed)
+    return write_source(assemble(path, options), out, options.tokenizer or options.text, options.seed)
 
 
 def write_source(source: Source, out: Path, tokenizer: Path | None, seed: int = 0) -> ImportedModel:
@@ -59,14 +59,15 @@ def write_source(source: Source, out: Path, tokenizer: Path | None, seed: int = 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         written = Path(scratch) / "model"
-        save_model(written, towers, source.config)
+        save_model(written, towers, source.config, source.untrained)
         has_tokenizer = copy_tokenizer(tokenizer or source.folder, written)
         written.rename(out)
     sizes = [math.prod(value.shape) for value in towers.state_dict().values()]
-    return ImportedModel(str(out), source.kind, sum(sizes), len(sizes), tuple(sorted(source.absent)), has_tokenizer)
+    return ImportedModel(str(out), source.kind, sum(sizes), len(sizes), tuple(sorted(source.untrained)), has_tokenizer)
 
 
-def _assembled(path: Path, options: ImportOptions) -> Source:
+def assemble(path: Path, options: ImportOptions) -> Source:
+    """The source that ``import_model`` writes."""
     source = read_source(path, options.shape, averaged=options.averaged)
     if options.text is not None:
         source = with_text_tower(source, read_source(options.text))

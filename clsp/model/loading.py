@@ -82,8 +82,12 @@ def _load_local(path: Path, device: str, dtype: str, settings: ServeSettings) ->
     source = read_source(path)
     identity = _identify(source)
     towers = build_towers(source, device, dtype, without=UNNEEDED[settings.tower])
-    if source.absent:
-        log.warning("model_incomplete", kind=source.kind, untrained=sorted(source.absent))
+    if source.untrained:
+        log.warning(
+            "model_untrained",
+            modules=sorted(source.untrained),
+            hint="these parts were never trained: what passes them means nothing yet; train them (train.initial)",
+        )
     return EmbeddingModel(
         towers,
         _tokenizer(source, towers) if settings.tower != "speech" else None,

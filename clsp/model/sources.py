@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clsp.errors import ModelError
 from clsp.model.config import ModelConfig
-from clsp.model.directory import CONFIG_FILE, PREFIX, WEIGHTS_FILE, read_config, read_weights
+from clsp.model.directory import CONFIG_FILE, PREFIX, WEIGHTS_FILE, read_config, read_untrained, read_weights
 from clsp.model.icefall import read_icefall
 from clsp.model.presets import preset
 from clsp.model.text_config import text_shape
@@ -38,7 +38,10 @@ Kind = Literal["clsp", "icefall", "spear", "roberta"]
 
 @dataclass(frozen=True)
 class Source:
-    """Weights under the names of reference 1.3; ``absent`` are the modules that the source does not bring."""
+    """Weights under the names of reference 1.3; ``absent`` are the modules that the source does not bring.
+
+    ``started`` are those that it brings, but as they were before any training.
+    """
 
     kind: Kind
     folder: Path
@@ -46,6 +49,12 @@ class Source:
     config: ModelConfig
     weights: Weights
     absent: frozenset[str] = frozenset()
+    started: frozenset[str] = frozenset()
+
+    @property
+    def untrained(self) -> frozenset[str]:
+        """Modules that have to be trained before their outputs mean anything."""
+        return self.absent | self.started
 
 
 def read_source(path: Path, shape: ModelConfig | None = None, *, averaged: bool = False) -> Source:
@@ -65,7 +74,7 @@ def read_source(path: Path, shape: ModelConfig | None = None, *, averaged: bool 
     if any(name.startswith(("roberta.", "embeddings.")) for name in stored):
         return _roberta(path, stored, shape)
     weights = {name.removeprefix(PREFIX): value for name, value in stored.items()}
-    return Source("clsp", path, file, read_config(path), weights)
+    return Source("clsp", path, file, read_config(path), weights, started=read_untrained(path))
 
 
 def with_text_tower(source: Source, text: Source) -> Source:
@@ -76,7 +85,10 @@ def with_text_tower(source: Source, text: Source) -> Source:
     brought = {name: value for name, value in text.weights.items() if belongs(name, TEXT_TOWER)}
     absent = {part for part in source.absent if not belongs(part, TEXT_TOWER)} | (text.absent & {_POOLER})
     config = source.config.model_copy(update={"text": text.config.text})
-    return replace(source, config=config, weights=kept | brought, absent=frozenset(absent))
+    started = {part for part in source.started if not belongs(part, TEXT_TOWER)} | {
+        part for part in text.started if belongs(part, TEXT_TOWER)
+    }
+    return replace(source, config=config, weights=kept | brought, absent=frozenset(absent), started=frozenset(started))
 
 
 def with_output_factor(source: Source, factor: int) -> Source:

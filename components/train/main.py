@@ -1,5 +1,8 @@
 """Both stages of training as steps; what makes a stage's weights is decided here, and made in ``training``."""
 
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clsp.config import ClusterSettings, TrainSettings, parse_settings
@@ -8,6 +11,7 @@ from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Recipe
 from clsp.storage.steps import Outcome, make_recipe, step_key
 from components.runner import execute, step_entry
+from components.train.initial import Initial, fetch_initial
 
 if TYPE_CHECKING:
     from components.train.training import Launcher
@@ -34,17 +38,19 @@ def run_stage2(*, store: str, run_id: str, settings: str, examples: str, stage1:
 
 def _run(stage: str, store: str, run_id: str, settings: str, cluster: str, *parents: str) -> str:
     chosen, where = parse_settings(TrainSettings, settings), parse_settings(ClusterSettings, cluster)
-    recipe = stage_recipe(stage, chosen)
-    prefix = f"checkpoints/{stage}/{step_key(recipe, parents)}"
+    with tempfile.TemporaryDirectory(prefix="clsp-initial-") as scratch:
+        start = fetch_initial(chosen, Path(scratch)) if stage == STAGES[0] else Initial()
+        recipe = stage_recipe(stage, chosen, start.hashes)
+        prefix = f"checkpoints/{stage}/{step_key(recipe, parents)}"
 
-    def body(opened: ObjectStore, _ledger: Ledger) -> Outcome:
-        from components.train.order import make_order  # torch and transformers take seconds to load
-        from components.train.training import train, train_here
+        def body(opened: ObjectStore, _ledger: Ledger) -> Outcome:
+            from components.train.order import make_order  # torch and transformers take seconds to load
+            from components.train.training import train, train_here
 
-        order = make_order(opened, stage, chosen, parents, prefix)
-        return train(opened, order, train_on_cluster(where) if where.enabled else train_here)
+            order = make_order(opened, stage, chosen, parents, prefix, start)
+            return train(opened, order, train_on_cluster(where) if where.enabled else train_here)
 
-    return execute(store, run_id, recipe, parents, body)
+        return execute(store, run_id, recipe, parents, body)
 
 
 def train_on_cluster(settings: ClusterSettings) -> "Launcher":
@@ -55,7 +61,8 @@ def train_on_cluster(settings: ClusterSettings) -> "Launcher":
     return train_on(connect_release(settings), settings)
 
 
-def stage_recipe(stage: str, settings: TrainSettings) -> Recipe:
-    """What decides a stage's weights: its own settings and those of the model, not the other stage's."""
-    other = {name for name in STAGES if name != stage}
-    return make_recipe(f"train_{stage}", settings.model_dump(mode="json", exclude=OPERATIONAL | other))
+def stage_recipe(stage: str, settings: TrainSettings, start: Mapping[str, str]) -> Recipe:
+    """What decides a stage's weights: its settings, those of the model, and the hashes of what it starts from."""
+    apart = {name for name in STAGES if name != stage} | {"initial", "tokenizer"}
+    decisive = settings.model_dump(mode="json", exclude=OPERATIONAL | apart)
+    return make_recipe(f"train_{stage}", decisive | ({"start": dict(start)} if start else {}))

@@ -37,7 +37,8 @@ def train(store: ObjectStore, order: Order, launcher: Launcher) -> Outcome:
     """Have an order trained by ``launcher``; raises what ended it."""
     trained = launcher(store, order)
     counts = Counts(unit="examples", rows_in=order.rows, accepted=order.rows)
-    return Outcome("", trained.shards, counts, trained.info)
+    untrained: dict[str, JsonValue] = {"untrained_at_start": list(order.untrained)} if order.untrained else {}
+    return Outcome("", trained.shards, counts, trained.info | untrained)
 
 
 def train_here(store: ObjectStore, order: Order) -> Trained:

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from clsp.model import DualEncoder, ModelConfig
-from tests.model.published_encoder import TINY_TEXT, golden_config
+from tests.model.published_encoder import golden_config
 
 SHAPE = golden_config(num_mel_bins=128)
 STACK_FIELDS = (
@@ -43,8 +43,8 @@ def write(folder: Path, tensors: dict[str, Tensor], config: dict) -> Path:
     return folder
 
 
-def clsp_folder(folder: Path, tensors: dict[str, Tensor]) -> Path:
-    return write(folder, {f"model.{name}": value for name, value in tensors.items()}, spelled_as_published())
+def clsp_folder(folder: Path, tensors: dict[str, Tensor], config: ModelConfig = SHAPE) -> Path:
+    return write(folder, {f"model.{name}": value for name, value in tensors.items()}, spelled_as_published(config))
 
 
 def spear_folder(folder: Path, tensors: dict[str, Tensor], output_factor: int = 1) -> Path:
@@ -56,13 +56,13 @@ def spear_folder(folder: Path, tensors: dict[str, Tensor], output_factor: int = 
     return write(folder, named, config)
 
 
-def roberta_folder(folder: Path, tensors: dict[str, Tensor]) -> Path:
+def roberta_folder(folder: Path, tensors: dict[str, Tensor], config: ModelConfig = SHAPE) -> Path:
     """As roberta-base is published: below a language-model head, its pooler never trained."""
     tower = {name.removeprefix("text_encoder."): value for name, value in tensors.items() if "text_encoder." in name}
     named = {f"roberta.{name}": value for name, value in tower.items() if "pooler" not in name}
     extra = {"lm_head.bias": torch.zeros(50), "roberta.embeddings.position_ids": torch.arange(40)[None]}
     bookkeeping = {"architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "transformers_version": "4.1"}
-    return write(folder, named | extra, TINY_TEXT | bookkeeping)
+    return write(folder, named | extra, config.text | bookkeeping)
 
 
 def icefall_checkpoint(path: Path, tensors: dict[str, Tensor], average: dict[str, Tensor], batches: int = 7) -> Path:
