@@ -11,7 +11,7 @@
 `.store` (S3: `.endpoint` for pods, `.host_endpoint` and `.client()` for the test, `.access_key`, `.secret_key`,
 `.bucket`), `.host` (this machine's address as pods reach it) and `.reach(namespace, service, port)` (a URL for the
 test). training-operator, KServe (Standard mode), metrics-server and MinIO are installed; the fixtures `kueue`,
-`keda` and `prometheus` install those when a test first asks. `namespace` is fresh for each
+`keda`, `prometheus` and `trainer` (v2) install those when a test first asks. `namespace` is fresh for each
 test, enforces pod security "restricted" (`@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)` for
 another level) and is deleted afterwards. `second_node` adds a node for one test.
 
@@ -34,6 +34,7 @@ from tests.cluster.harness.node import Node
 from tests.cluster.harness.operators import keda as keda_operator
 from tests.cluster.harness.operators import kueue as kueue_operator
 from tests.cluster.harness.operators import prometheus as prometheus_operator
+from tests.cluster.harness.operators import trainer as trainer_operator
 from tests.cluster.harness.platform import add_operator
 from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, of_the_user
 
@@ -70,6 +71,12 @@ def keda(cluster: Access) -> None:
 def prometheus(cluster: Access) -> None:
     """Prometheus' image is on the nodes, and the cluster knows monitors and rules."""
     add_operator(cluster, prometheus_operator)
+
+
+@pytest.fixture(scope="session")
+def trainer(cluster: Access) -> None:
+    """Kubeflow Trainer v2 is there, with JobSet."""
+    add_operator(cluster, trainer_operator)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A stage as a PyTorchJob: two pods leave the manifest of one machine, and a worker's reason reaches the step."""
+"""A stage as a PyTorchJob and as a TrainJob: two pods leave the manifest of one machine; a reason reaches the step."""
 
 import orjson
 import pytest
@@ -24,17 +24,27 @@ def train(store, examples, where, **changes):
     return run_stage1(store=store.uri, run_id="r", settings=settings, examples=examples, cluster=where)
 
 
-def settings_of(cluster, namespace, nodes):
-    work = {"min_nodes": nodes, "max_nodes": nodes, "rendezvous": SIZE}
+def settings_of(cluster, namespace, nodes, backend="pytorchjob"):
+    work = {"backend": backend, "min_nodes": nodes, "max_nodes": nodes, "rendezvous": SIZE}
     return orjson.dumps(cluster_settings(cluster, namespace, train=work)).decode()
 
 
+@pytest.fixture(params=["pytorchjob", "trainjob"])
+def backend(request):
+    """The operator that runs the training; Trainer v2 is installed for its own tests only."""
+    if request.param == "trainjob":
+        request.getfixturevalue("trainer")
+    return request.param
+
+
 @pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
-def test_a_training_on_two_pods_is_the_training_of_one_machine(cluster, namespace, monkeypatch, tmp_path, capfd):
+def test_a_training_on_two_pods_is_the_training_of_one_machine(
+    cluster, namespace, backend, monkeypatch, tmp_path, capfd
+):
     store, alone = store_of(cluster, namespace, monkeypatch), open_store(str(tmp_path / "alone"))
     examples = save_tones(store, 8)
     assert save_tones(alone, 8) == examples
-    name = train(store, examples, settings_of(cluster, namespace, 2))
+    name = train(store, examples, settings_of(cluster, namespace, 2, backend))
     assert '"done":6,"total":6' in capfd.readouterr().err
     assert train(alone, examples, "{}") == name
     kubectl = cluster.kubectl.within(namespace)
@@ -42,12 +52,12 @@ def test_a_training_on_two_pods_is_the_training_of_one_machine(cluster, namespac
 
 
 @pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
-def test_the_reason_of_a_worker_reaches_the_step(cluster, namespace, monkeypatch):
+def test_the_reason_of_a_worker_reaches_the_step(cluster, namespace, backend, monkeypatch):
     store = store_of(cluster, namespace, monkeypatch)
     examples = save_tones(store, 8)
     too_large = {"steps": 2, "batch": {"global_clips": 64, "buckets": 1}}
     with pytest.raises(ClspError) as caught:
-        train(store, examples, settings_of(cluster, namespace, 1), stage1=too_large)
+        train(store, examples, settings_of(cluster, namespace, 1, backend), stage1=too_large)
     with pytest.raises(ClspError) as expected:
         train(store, examples, "{}", stage1=too_large)
     assert type(caught.value) is type(expected.value)

@@ -85,8 +85,9 @@ def binary(program: str) -> Path:
     return build(PROGRAMS[program]) / program
 
 
-def sources(name: str) -> Path:
-    """The unpacked module of a set: upstream's own manifests lie inside. Read-only."""
+def sources(name: str, module: str = "") -> Path:
+    """The unpacked module of a set, or another that it needs: upstream's own manifests lie inside. Read-only."""
     module_set = set_named(name)
-    go(module_set, "mod", "download", module_set.module)
-    return Path(go(module_set, "list", "-m", "-f", "{{.Dir}}", module_set.module))
+    module = module or module_set.module
+    go(module_set, "mod", "download", module)
+    return Path(go(module_set, "list", "-m", "-f", "{{.Dir}}", module))

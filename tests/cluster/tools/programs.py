@@ -13,6 +13,8 @@ HELM = "v4.3.1"
 HELM_UNITTEST = "v1.1.2"
 KUEUE = "v0.19.2"
 KEDA = "2.18.0"
+TRAINER = "v2.3.0"
+JOBSET = "v0.12.0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,14 @@ SETS = (
         "training-operator",
         "github.com/kubeflow/training-operator",
         {"training-operator": "github.com/kubeflow/training-operator/cmd/training-operator.v1"},
+    ),
+    ModuleSet(
+        "trainer",
+        "github.com/kubeflow/trainer/v2",
+        {
+            "trainer-controller-manager": "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager",
+            "jobset": "sigs.k8s.io/jobset",
+        },
     ),
     ModuleSet("kserve", "github.com/kserve/kserve", {"kserve-manager": "github.com/kserve/kserve/cmd/manager"}),
     ModuleSet("minio", "github.com/minio/minio", {"minio": "github.com/minio/minio"}),
