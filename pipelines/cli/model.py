@@ -6,9 +6,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from clsp.errors import DataError
-
 Model = Annotated[str, typer.Argument(help="Model directory, or STORE/models/NAME@ALIAS")]
+Endpoint = Annotated[str, typer.Argument(help="URL of a server, or model directory, or STORE/models/NAME@ALIAS")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -18,35 +17,27 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def embed(
-    model: Model,
-    inputs: Annotated[list[str], typer.Argument(help="Recordings and descriptions, in any order")],
+    model: Endpoint,
+    inputs: Annotated[list[str] | None, typer.Argument(help="Recordings and descriptions, in any order")] = None,
+    lines: Annotated[Path | None, typer.Option(help="File of more recordings and descriptions, a line each")] = None,
+    api_key: Annotated[str, typer.Option(envvar="CLSP_API_KEY", help="Key of the server, where it wants one")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the vectors as JSON")] = False,
 ) -> None:
-    """Embed recordings and descriptions and print the cosine of each pair.
+    """Embed recordings and descriptions, by a running server or in this process; print the cosine of each pair.
 
-    Example: clsp embed demo/store/models/clsp@latest hello.wav "a calm elderly man"
+    Example: clsp embed http://127.0.0.1:8080 hello.wav "a calm elderly man"
     """
-    import torch
+    from pipelines.embedding import embed_here, embed_remotely, sort_inputs
 
-    from clsp.audio.decode import decode
-    from clsp.model.loading import load_model
-
-    sounds = [name for name in inputs if Path(name).is_file()]
-    texts = [name for name in inputs if name not in sounds]
-    if unlikely := [text for text in texts if Path(text).suffix and " " not in text]:
-        raise DataError(f"no file {unlikely[0]!r}", hint="give existing recordings, and descriptions in quotes")
-    loaded = load_model(model)
-    decoded = {name: decode(Path(name)) for name in sounds}
-    vectors = {
-        name: loaded.encode_speech([torch.from_numpy(sound.samples)], sampling_rate=sound.sampling_rate)[0]
-        for name, sound in decoded.items()
-    }
-    vectors |= {text: loaded.encode_text([text])[0] for text in texts}
+    more = [line.strip() for line in lines.read_text().splitlines() if line.strip()] if lines else []
+    wanted = sort_inputs([*(inputs or []), *more])
+    remote = model.startswith(("http://", "https://"))
+    vectors = embed_remotely(model, wanted, api_key) if remote else embed_here(model, wanted)
     if as_json:
         typer.echo(orjson.dumps({name: vector.tolist() for name, vector in vectors.items()}).decode())
         return
-    for sound in sounds:
-        for text in texts:
+    for sound in wanted.sounds:
+        for text in wanted.texts:
             typer.echo(f"{float(vectors[sound] @ vectors[text]):+.4f}  {sound}  {text}")
 
 
