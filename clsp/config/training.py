@@ -70,6 +70,12 @@ class StageSettings(Section):
         1.0, gt=0, description="What a step adds to it; published: audio seconds of a global batch / 600"
     )
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Of the towers; losses stay in float32")
+    swapped_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of telling a global caption from its copy with one attribute swapped: 0.2 in stage 2 makes "
+        "it the stage 3 that the published code has; 0: no such copies",
+    )
     freeze: tuple[Literal["speech", "text"], ...] = Field((), description="Encoders that keep their weights")
     spare_duplicates: bool = Field(
         False, description="Clips that share a caption are no negatives of each other; published: they are"

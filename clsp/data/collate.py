@@ -19,6 +19,8 @@ class Batch:
 
     features (B, frames, 128) padded with ln(1e-10), lengths (B,) in frames; input_ids and attention_mask
     (k·B, tokens): caption 1 of all clips, then caption 2 of all where the task has two. ``clips`` are segment ids.
+    At stage 3 two more blocks of B follow, a caption and its copy with an attribute swapped; ``differs`` (B,) is False
+    where none could be swapped, and None at the other stages.
     """
 
     step: int
@@ -29,11 +31,13 @@ class Batch:
     input_ids: Tensor
     attention_mask: Tensor
     clips: tuple[str, ...]
+    differs: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on ``device``."""
         names = ("features", "lengths", "input_ids", "attention_mask")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        differs = None if self.differs is None else self.differs.to(device)
+        return replace(self, differs=differs, **{name: getattr(self, name).to(device) for name in names})
 
 
 class Sizes(NamedTuple):

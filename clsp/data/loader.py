@@ -13,10 +13,13 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
+import torch
+from torch import Tensor
+
 from clsp.data.clips import ClipFeatures
 from clsp.data.collate import Batch, pad_features, pad_tokens, stack_captions
 from clsp.data.order import BatchOrder, cut, micro_batches_of
-from clsp.data.pairs import Task, captions_for
+from clsp.data.pairs import Task, captions_for, contrast_for
 from clsp.records import Example
 
 Parts = tuple[Batch, ...]
@@ -41,7 +44,8 @@ class Loader:
     """Makes the micro-batches of global batch ``step`` that belong to ``rank`` of ``world``.
 
     ``task_of`` says what a step trains. ``prefetch`` steps are made ahead by as many threads; 0 makes each on
-    demand. The batches are the same either way, and at any world size up to ``micro_batches``.
+    demand. The batches are the same either way, and at any world size up to ``micro_batches``. ``swaps`` adds the
+    captions that stage 3 swaps attributes of.
     """
 
     examples: Sequence[Example]
@@ -53,6 +57,7 @@ class Loader:
     world: int = 1
     micro_batches: int = 1
     prefetch: int = 0
+    swaps: bool = False
     waited: Waited = field(default_factory=Waited)
 
     def parts(self, step: int) -> Parts:
@@ -63,11 +68,21 @@ class Loader:
 
     def _part(self, step: int, task: Task, number: int, positions: Sequence[int]) -> Batch:
         chosen = [self.examples[position] for position in positions]
-        texts = stack_captions([captions_for(example, task, self.order.seed, step) for example in chosen])
+        texts, differs = self._texts(chosen, task, step)
         features, lengths = pad_features(self.features.many(positions))
         input_ids, attention_mask = pad_tokens(self.tokenizer.ids(texts))
         ids = tuple(example.segment_id for example in chosen)
-        return Batch(step, number, task, features, lengths, input_ids, attention_mask, ids)
+        return Batch(step, number, task, features, lengths, input_ids, attention_mask, ids, differs)
+
+    def _texts(self, clips: Sequence[Example], task: Task, step: int) -> tuple[list[str], Tensor | None]:
+        """The captions of some clips as ``Batch`` orders them, and where a swapped copy differs."""
+        captions = [captions_for(clip, task, self.order.seed, step) for clip in clips]
+        if not self.swaps:
+            return stack_captions(captions), None
+        contrasts = [contrast_for(clip, self.order.seed, step) for clip in clips]
+        pairs = [contrast or (own[0], own[0]) for own, contrast in zip(captions, contrasts, strict=True)]
+        differs = torch.tensor([contrast is not None for contrast in contrasts])
+        return stack_captions([(*own, *pair) for own, pair in zip(captions, pairs, strict=True)]), differs
 
     def batches(self, start: int, end: int) -> Iterator[Parts]:
         """Micro-batches of the steps from ``start`` up to but without ``end``, in order."""

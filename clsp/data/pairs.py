@@ -7,6 +7,7 @@ different fine captions (Task 2); the published code drew it per rank (reference
 from collections.abc import Sequence
 from enum import IntEnum
 
+from clsp.captions.swapping import swap_attribute
 from clsp.errors import DataError
 from clsp.hashing import unit_interval
 from clsp.records import Example
@@ -38,6 +39,18 @@ def captions_for(example: Example, task: Task, seed: int, step: int) -> tuple[st
     first = _one(example, example.fine, *key)
     rest = tuple(caption for caption in example.fine if caption != first)
     return first, _one(example, rest, "second", *key)
+
+
+def contrast_for(example: Example, seed: int, step: int) -> tuple[str, str] | None:
+    """A global caption of the clip, the one of Task 1 at this step, and its copy with one attribute swapped.
+
+    None when the clip has no global caption, or one that names no attribute (stage 3, reference 1.6).
+    """
+    if not example.overall:
+        return None
+    plain = _one(example, example.overall, "global", seed, step, example.segment_id)
+    swapped = swap_attribute(plain, seed, step, example.segment_id)
+    return None if swapped is None else (plain, swapped)
 
 
 def _one(example: Example, captions: Sequence[str], *key: object) -> str:

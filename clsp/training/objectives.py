@@ -11,7 +11,7 @@ from clsp.config import StageSettings
 from clsp.data.collate import Batch
 from clsp.data.pairs import Task, choose_task
 from clsp.logs import get_logger
-from clsp.losses import info_nce, multi_positive
+from clsp.losses import attribute_contrast, info_nce, multi_positive
 from clsp.model import DualEncoder
 from clsp.training.schedule import task_probability
 
@@ -24,7 +24,8 @@ _LABEL_FACTOR = 6364136223846793005
 class Embedded:
     """(B, D) clips and (k·B, D) captions on one sphere, caption 1 of all clips first; ``scale`` is exp(logit_scale).
 
-    ``labels`` (k·B,) are equal where captions are.
+    ``labels`` (k·B,) are equal where captions are. ``differs`` as in ``Batch``: where it is given, the last two blocks
+    of text are a caption and its swapped copy.
     """
 
     task: Task
@@ -32,12 +33,14 @@ class Embedded:
     text: Tensor
     scale: Tensor
     labels: Tensor
+    differs: Tensor | None = None
 
     @classmethod
     def of(cls, model: DualEncoder, batch: Batch) -> "Embedded":
         """A micro-batch through both towers."""
         speech, text, scale = model(batch.features, batch.lengths, batch.input_ids, batch.attention_mask)
-        return cls(batch.task, speech, text, scale, text_labels(batch.input_ids, batch.attention_mask))
+        labels = text_labels(batch.input_ids, batch.attention_mask)
+        return cls(batch.task, speech, text, scale, labels, batch.differs)
 
     @classmethod
     def join(cls, parts: "Sequence[Embedded]") -> "Embedded":
@@ -45,7 +48,8 @@ class Embedded:
         task, captions = parts[0].task, len(parts[0].text) // len(parts[0].speech)
         speech = torch.cat([part.speech for part in parts])
         text, labels = (_by_caption([getattr(part, name) for part in parts], captions) for name in ("text", "labels"))
-        return cls(task, speech, text, parts[0].scale, labels)
+        differs = [part.differs for part in parts if part.differs is not None]
+        return cls(task, speech, text, parts[0].scale, labels, torch.cat(differs) if differs else None)
 
     def gradients(self, counts: Iterable[int]) -> Iterator[tuple[Tensor, Tensor]]:
         """Gradients of the speech and text rows of micro-batches of ``counts`` clips."""
@@ -80,11 +84,21 @@ class Objective:
 
     def loss(self, embedded: Embedded, group: ProcessGroup | None, tile: int) -> Tensor:
         """This process's loss; the mean over processes is that of the global batch (clsp.losses)."""
-        labels = embedded.labels if self.settings.spare_duplicates else None
-        rows = embedded.speech, embedded.text, embedded.scale
+        count = len(embedded.speech) * (1 if embedded.task is Task.FINE else 2)
+        labels = embedded.labels[:count] if self.settings.spare_duplicates else None
+        rows = embedded.speech, embedded.text[:count], embedded.scale
         if embedded.task is Task.FINE:
-            return info_nce(*rows, group=group, labels=labels, tile=tile)
-        return multi_positive(*rows, self.settings.weight, group=group, labels=labels, tile=tile)
+            loss = info_nce(*rows, group=group, labels=labels, tile=tile)
+        else:
+            loss = multi_positive(*rows, self.settings.weight, group=group, labels=labels, tile=tile)
+        return loss if embedded.differs is None else loss + self._swapped(embedded, embedded.differs, group)
+
+    def _swapped(self, embedded: Embedded, differs: Tensor, group: ProcessGroup | None) -> Tensor:
+        """The stage-3 term, weighted."""
+        clips = len(embedded.speech)
+        plain, changed = embedded.text[-2 * clips :].tensor_split(2)
+        contrast = attribute_contrast(embedded.speech, plain, changed, embedded.scale, differs, group=group)
+        return self.settings.swapped_weight * contrast
 
     def warn(self) -> None:
         """Say so where the run ends before the task schedule does (reference 1.13: 0.77 instead of 0.50)."""

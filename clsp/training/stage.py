@@ -77,6 +77,7 @@ def make_loader(store: ObjectStore, examples: ExampleTable, job: Job, world: Wor
         world=world.size,
         micro_batches=stage.batch.micro_batches,
         prefetch=settings.loader.workers,
+        swaps=stage.swapped_weight > 0,
     )
 
 

@@ -66,3 +66,21 @@ def test_waiting_is_counted(make_loader):
     loader = make_loader()
     list(loader.batches(0, 2))
     assert loader.waited.seconds > 0
+
+
+def test_swapped_copies_follow_the_captions_of_the_task(make_loader):
+    (plain,) = make_loader().parts(0)
+    (batch,) = make_loader(swaps=True).parts(0)
+    texts, known = texts_of(batch), texts_of(plain)
+    clips = len(batch.clips)
+    assert batch.clips == plain.clips
+    assert texts[: 2 * clips] == known
+    for caption, swapped, differs in zip(texts[2 * clips : 3 * clips], texts[3 * clips :], batch.differs, strict=True):
+        assert (caption != swapped) == differs
+    assert batch.differs.all()
+    assert plain.differs is None
+
+
+def texts_of(batch):
+    rows = zip(batch.input_ids, batch.attention_mask, strict=True)
+    return [bytes(ids[mask.bool()].tolist()).decode() for ids, mask in rows]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clsp.data.pairs import Task, captions_for, choose_task
+from clsp.data.pairs import Task, captions_for, choose_task, contrast_for
 from clsp.errors import DataError
 from clsp.records import Example
 
@@ -60,3 +60,17 @@ def test_too_few_captions_name_the_clip(fine):
 def test_tasks_follow_their_probability(probability):
     drawn = [choose_task(3, step, probability) is Task.GLOBAL_AND_FINE for step in range(2000)]
     assert abs(sum(drawn) / 2000 - probability) < 0.04
+
+
+def test_the_caption_of_task_1_is_told_from_its_swapped_copy():
+    clip = replace(EXAMPLE, overall=("A fast woman.", "A slow man."))
+    for step in range(50):
+        plain, swapped = contrast_for(clip, 1, step)
+        assert plain == captions_for(clip, Task.GLOBAL_AND_FINE, 1, step)[0]
+        assert swapped != plain
+        assert (plain, swapped) == contrast_for(clip, 1, step)
+
+
+def test_a_clip_whose_global_caption_names_no_attribute_has_no_contrast():
+    assert contrast_for(EXAMPLE, 1, 0) is None
+    assert contrast_for(replace(EXAMPLE, overall=()), 1, 0) is None

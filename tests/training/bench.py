@@ -41,8 +41,9 @@ class Bench:
         tokenizer = read_tokenizer(self.folder, 62, vocabulary_size(self.folder))
         features = ClipFeatures(self.store, examples, 2**24)
         world = trainer.world
-        task, parts = trainer.objective.task, trainer.objective.settings.batch.micro_batches
-        return Loader(examples, features, order, tokenizer, task, world.rank, world.size, parts)
+        settings = trainer.objective.settings
+        options = {"micro_batches": settings.batch.micro_batches, "swaps": settings.swapped_weight > 0}
+        return Loader(examples, features, order, tokenizer, trainer.objective.task, world.rank, world.size, **options)
 
     @classmethod
     def at(cls, root: Path) -> "Bench":

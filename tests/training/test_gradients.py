@@ -33,6 +33,17 @@ def test_micro_batches_in_two_passes_give_the_gradient_of_the_whole(bench, stage
     assert_same(gradients(bench, stage, 3, two_passes=True), whole)
 
 
+def test_swapped_captions_are_shared_out_like_all_others(bench):
+    """The stage-3 term in micro-batches and two passes has the gradient of the whole, and is more than stage 2."""
+    whole = gradients(bench, "stage2", 1, swapped_weight=0.2)
+    assert_same(gradients(bench, "stage2", 3, swapped_weight=0.2), whole)
+    assert_same(gradients(bench, "stage2", 3, swapped_weight=0.2, two_passes=True), whole)
+    without = gradients(bench, "stage2", 1)[0]
+    half = gradients(bench, "stage2", 1, swapped_weight=0.1)[0]
+    assert whole[0] > without
+    assert whole[0] - without == pytest.approx(2 * (half - without), rel=1e-3)
+
+
 def test_both_passes_draw_the_same_random_numbers(bench):
     """With dropout and skips everywhere, two passes still give the gradient of one graph."""
     one_graph = gradients(bench, "stage2", 3, noisy=True)
