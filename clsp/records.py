@@ -3,7 +3,7 @@
 Plain frozen dataclasses of scalars, tuples and maps; their Parquet columns are read off these definitions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["train", "dev", "test"]
@@ -49,7 +49,10 @@ class Caption:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement of one caption: ``item`` names the checklist item or rule that rejected it ('' when passed)."""
+    """The judgement of one caption: ``item`` names the checklist item or rule that rejected it ('' when passed).
+
+    ``reason`` is what the judge gives for it; ``reasoning`` what a thinking judge thought before, cut short.
+    """
 
     caption_id: str
     segment_id: str
@@ -59,6 +62,10 @@ class Verdict:
     reason: str
     judge: str
     prompt_hash: str
+    judge_revision: str = ""
+    seed: int = 0
+    sampling: dict[str, float] = field(default_factory=dict)
+    reasoning: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,13 @@ from clsp.storage.audio_shards import Sound, save_audio
 from clsp.storage.manifest import Counts, Manifest, save_manifest, save_rows
 from clsp.storage.steps import make_recipe
 from components.describer.faults import parse_fault
-from components.describer.server import Service
+from components.describer.server import DescriberServer, Service
 
 RATE = 16_000
-QUICK = {"attempts": 2, "backoff_seconds": 0.001, "max_wait_seconds": 0.01, "timeout_seconds": 20.0}
+QUICK = {
+    "attempts": 2, "backoff_seconds": 0.001, "max_wait_seconds": 0.01, "timeout_seconds": 20.0,
+    "first_answer_seconds": 0.2, "outage_seconds": 0.5, "grace_seconds": 2.0,
+}  # fmt: skip
 
 
 def voice(hertz: float, seconds: float = 1.2) -> np.ndarray:
@@ -75,11 +78,18 @@ def save_voices(store: ObjectStore, count: int, **changes) -> str:
 @contextmanager
 def describer(*faults: str, key: str = "") -> Iterator[str]:
     """The URL of a describer in a thread of this process, with these faults."""
+    with describing(*faults, key=key) as server:
+        yield server.url
+
+
+@contextmanager
+def describing(*faults: str, key: str = "") -> Iterator[DescriberServer]:
+    """A describer in a thread of this process, with these faults; its ``trouble`` counts requests."""
     server = Service(key=key, faults=tuple(parse_fault(fault) for fault in faults)).start("127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        yield server.url
+        yield server
     finally:
         server.shutdown()
         server.server_close()

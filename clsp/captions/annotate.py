@@ -1,51 +1,48 @@
 """The body of the annotate step: a captioner describes every segment in several views (reference 1.10).
 
 Segments are done in units that the ledger remembers; rows come out in the order of segments and views, whatever the
-order of the answers.
+order of the answers. Within a unit long clips go first, so that none is left running alone at the end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from clsp.captions.budget import FailureBudget, step_budget
 from clsp.captions.chat import caption_body
-from clsp.captions.client import Answered, ChatClient, ChatRequest, Reply
-from clsp.captions.clips import read_wav
-from clsp.captions.connection import Connection
+from clsp.captions.client import Answered, ChatRequest, Reply
+from clsp.captions.clips import Sound
+from clsp.captions.filters import broken_rule
+from clsp.captions.hearing import Hearing
 from clsp.captions.overall import noted_tags
 from clsp.captions.prompts import caption_prompt, prompt_hash
-from clsp.captions.sums import UNREADABLE, Units, add_up, save_unit
+from clsp.captions.sums import add_up, save_unit
+from clsp.captions.units import Stretch, Task, Units, Workplace, stretches, work_off
 from clsp.captions.views import View, asked_caption, caption_id, plan_views, written_caption
 from clsp.config.captions import AnnotateSettings
-from clsp.errors import DataError
-from clsp.progress import Progress
 from clsp.records import Caption, Failure, Segment
-from clsp.storage.ledger import Ledger, UnitResult
-from clsp.storage.manifest import Manifest, read_rows
+from clsp.storage.ledger import UnitResult
+from clsp.storage.manifest import Manifest
 from clsp.storage.objects import ObjectStore
-from clsp.storage.rows import in_chunks
+from clsp.storage.slices import RowSlices
 from clsp.storage.steps import Outcome
 
 STEP = "annotate"
 
 
-def annotate_units(
-    store: ObjectStore, ledger: Ledger, units: Units[Segment], settings: AnnotateSettings, connection: Connection
-) -> list[UnitResult]:
-    """Caption the units that are not done; ``EndpointError`` when too many rows fail or the endpoint is not there."""
-    asked = sum(len(plan_views(segment, settings)) for _, segments in units for segment in segments)
-    done = ledger.done(name for name, _ in units)
-    budget = step_budget(connection.url, settings.captioner, asked, done.values())
-    annotator = _Annotator(store, ChatClient(connection, settings.captioner, budget), budget, settings)
-    with Progress(STEP, len(units), "units") as progress:
-        return ledger.complete(units, annotator.annotate_unit, progress)
+def annotate_units(place: Workplace, segments: Manifest, units: Units, settings: AnnotateSettings) -> None:
+    """Caption the units that are not done; ``EndpointError`` when too many rows fail or no endpoint is there."""
+    rows = RowSlices(place.store, segments, "segments", Segment)
+    asked = len(rows) * (settings.views + settings.overall_from_measures)
+
+    def make(hearing: Hearing) -> Annotator:
+        return Annotator(place.store, rows, hearing, settings)
+
+    work_off(place, Task(units, asked, settings.captioner, settings.workers), make)
 
 
-def plan_units(store: ObjectStore, segments: Manifest, settings: AnnotateSettings) -> Units[Segment]:
+def plan_units(segments: Manifest, settings: AnnotateSettings) -> Units:
     """All ``segments`` in units that are captioned and committed together."""
-    chunks = in_chunks(read_rows(store, segments, "segments", Segment), settings.segments_per_unit)
-    return [(f"{number:06d}", chunk) for number, chunk in enumerate(chunks)]
+    return stretches(sum(shard.rows for shard in segments.of_kind("segments")), settings.segments_per_unit)
 
 
 def outcome(results: Iterable[UnitResult]) -> Outcome:
@@ -54,52 +51,77 @@ def outcome(results: Iterable[UnitResult]) -> Outcome:
 
 
 @dataclass(frozen=True)
-class _Annotator:
+class Annotator:
+    """Captions a unit of ``rows``."""
+
     store: ObjectStore
-    client: ChatClient
-    budget: FailureBudget
+    rows: RowSlices[Segment]
+    hearing: Hearing
     settings: AnnotateSettings
 
-    def annotate_unit(self, segments: Sequence[Segment]) -> UnitResult:
+    def __call__(self, unit: str, stretch: Stretch) -> UnitResult:
         """Caption one unit and write its rows: per segment the fine views in order, then the global caption."""
-        views = [view for segment in segments for view in plan_views(segment, self.settings)]
-        sounds = self._read_sounds(segments)
-        replies = self._ask([view for view in views if view.segment.id in sounds], sounds)
+        segments = self.rows.read(*stretch)
+        asked = self._ask_in_waves(unit, segments)
         captions: list[Caption] = []
         failures: list[Failure] = []
-        for view in views:
-            self._sort_out(view, replies.get(self._id(view)), captions, failures)
-        self.budget.settle()
+        for segment in segments:
+            for view, reply in asked[segment.id]:
+                self._sort_out(view, reply, captions, failures)
+        self.hearing.budget.settle()
         written = [caption for segment in segments if (caption := written_caption(segment))]
         return save_unit(self.store, _in_order(segments, captions + written), failures)
 
-    def _read_sounds(self, segments: Sequence[Segment]) -> dict[str, bytes]:
-        sounds: dict[str, bytes] = {}
-        for segment in segments:
-            try:
-                sounds[segment.id] = read_wav(self.store, segment)
-            except DataError:
-                continue  # its views are counted as failed
-        return sounds
+    def _ask_in_waves(self, unit: str, segments: Sequence[Segment]) -> dict[str, list[tuple[View, Reply]]]:
+        """Views and replies by segment: all views, or so many that enough of their captions keep the rules.
 
-    def _ask(self, views: Sequence[View], sounds: Mapping[str, bytes]) -> dict[str, Reply]:
-        requests = [ChatRequest(self._id(view), partial(self._body, view, sounds)) for view in views]
-        return {reply.id: reply for reply in self.client.ask(requests)}
+        How many are asked depends on the answers alone, never on their order.
+        """
+        asked: dict[str, list[tuple[View, Reply]]] = {segment.id: [] for segment in segments}
+        longest_first = sorted(segments, key=lambda segment: -segment.duration_s)
+        while wave := [view for segment in longest_first for view in self._next_views(segment, asked[segment.id])]:
+            replies = self.hearing.ask(unit, self._requests(wave))
+            for view in wave:
+                asked[view.segment.id].append((view, replies[self._id(view)]))
+        return asked
 
-    def _body(self, view: View, sounds: Mapping[str, bytes]) -> bytes:
+    def _next_views(self, segment: Segment, asked: Sequence[tuple[View, Reply]]) -> Sequence[View]:
+        views = plan_views(segment, self.settings)
+        if not self.settings.enough:
+            return views[len(asked) :]
+        fine = [view for view in views if view.kind == "fine"]
+        overall = views[len(fine) :] if not asked else ()
+        tried = [(view, reply) for view, reply in asked if view.kind == "fine"]
+        wanting = self.settings.enough - sum(self._keeps_rules(view, reply) for view, reply in tried)
+        return [*fine[len(tried) : len(tried) + max(0, wanting)], *overall]
+
+    def _keeps_rules(self, view: View, reply: Reply) -> bool:
+        if not isinstance(reply, Answered):
+            return False
+        caption = asked_caption(view, reply.text, self.settings)
+        return not broken_rule(caption, view.segment, self.settings.rules)
+
+    def _requests(self, views: Sequence[View]) -> list[ChatRequest]:
+        uses: dict[str, int] = {}
+        for view in views:
+            uses[view.segment.id] = uses.get(view.segment.id, 0) + 1
+        sounds = {view.segment.id: Sound(self.store, view.segment, uses[view.segment.id]) for view in views}
+        return [
+            ChatRequest(self._id(view), partial(self._body, view, sounds[view.segment.id]), view.segment.id)
+            for view in views
+        ]
+
+    def _body(self, view: View, sound: Sound) -> bytes:
         tags = noted_tags(view.segment) if self.settings.tags_in_prompt else {}
         prompt = caption_prompt(view.kind, tags)
-        model, sampling = self.settings.captioner.model, self.settings.sampling
-        return caption_body(model, prompt, sounds[view.segment.id], sampling, view.seed)
+        return caption_body(self.settings.captioner.model, prompt, sound.take(), self.settings.sampling, view.seed)
 
     def _id(self, view: View) -> str:
         return caption_id(view, self.settings.captioner.model, prompt_hash(view.kind))
 
-    def _sort_out(self, view: View, reply: Reply | None, captions: list[Caption], failures: list[Failure]) -> None:
+    def _sort_out(self, view: View, reply: Reply, captions: list[Caption], failures: list[Failure]) -> None:
         if isinstance(reply, Answered):
             captions.append(asked_caption(view, reply.text, self.settings))
-        elif reply is None:
-            failures.append(Failure(self._id(view), STEP, "failed", UNREADABLE, "the FLAC is damaged", 1))
         else:
             failures.append(Failure(reply.id, STEP, "failed", reply.reason, reply.detail, reply.attempts))
 

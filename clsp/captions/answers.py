@@ -3,13 +3,24 @@
 The names are the reasons that failed rows are counted under.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
 import orjson
+
+_THOUGHT = re.compile(r"\A\s*(?:<think>)?(?P<thought>.*)</think>", re.S)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint said, stripped and not empty; what it thought before it said so is kept apart."""
+
+    text: str
+    reasoning: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,33 +33,49 @@ class Fault:
     wait_seconds: float = 0.0
 
 
-def read_answer(status: int, headers: httpx.Headers, data: bytes) -> str | Fault:
-    """The text of a chat answer, stripped, or the fault of it. ``data`` is the whole body."""
+def read_answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer | Fault:
+    """A chat answer, or the fault of it. ``data`` is the whole body."""
     if status == 200:
-        return _read_text(data)
+        return _read_message(data)
     if status == 429:
         return Fault("rate_limited", "HTTP 429", wait_seconds=_retry_after(headers))
+    if status == 503:
+        return Fault("overloaded", "HTTP 503", wait_seconds=_retry_after(headers))
     if status >= 500 or status == 408:
         return Fault("server_error", f"HTTP {status}", wait_seconds=_retry_after(headers))
     return Fault("refused", f"HTTP {status}", passing=False)
 
 
-def _read_text(data: bytes) -> str | Fault:
+def _read_message(data: bytes) -> Answer | Fault:
     try:
-        text = _content(orjson.loads(data))
+        message = orjson.loads(data)["choices"][0]["message"]
+        content, thought = _text(message["content"]), _text(_apart(message))
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
         return Fault("garbage", "not a chat answer")
-    return text.strip() or Fault("empty", "an answer without text")
+    answer = split_reasoning(content, thought)
+    return answer if answer.text else Fault("empty", "an answer without text")
 
 
-def _content(answer: Any) -> str:
-    content = answer["choices"][0]["message"]["content"]
-    if content is not None and not isinstance(content, str):
-        raise TypeError(type(content))
-    return content or ""
+def split_reasoning(content: str, thought: str = "") -> Answer:
+    """The answer in ``content`` without the thinking before it; servers without a parser leave that inside."""
+    inside = _THOUGHT.match(content)
+    if not inside:
+        return Answer(content.strip(), thought.strip())
+    return Answer(content[inside.end() :].strip(), (thought or inside["thought"]).strip())
 
 
-def _retry_after(headers: httpx.Headers) -> float:
+def _apart(message: Any) -> Any:
+    # vLLM's name for it changed; other servers keep the older one.
+    return message.get("reasoning_content") or message.get("reasoning")
+
+
+def _text(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(type(value))
+    return value or ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
     value = headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)

@@ -3,7 +3,6 @@
 ``top_k`` is vLLM's extension of it. The same request always has the same bytes.
 """
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +12,9 @@ from clsp.hashing import canonical_json
 Message = dict[str, Any]
 
 
-def caption_body(model: str, prompt: str, wav: bytes, sampling: SamplingSettings, seed: int) -> bytes:
-    """Ask ``model`` about one clip: the audio (a WAV file) and then the prompt, in one user message."""
-    audio = {"data": base64.b64encode(wav).decode("ascii"), "format": "wav"}
+def caption_body(model: str, prompt: str, wav: str, sampling: SamplingSettings, seed: int) -> bytes:
+    """Ask ``model`` about one clip: the audio (a WAV file in base64) and then the prompt, in one user message."""
+    audio = {"data": wav, "format": "wav"}
     content: list[dict[str, Any]] = [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": prompt}]
     return _body(model, [user_message(content)], sampling, seed, {})
 

@@ -1,42 +1,57 @@
-"""The chat client: many requests at once to one endpoint, each with a deadline and a bounded number of tries.
+"""The chat client: many requests at once to one or several endpoints, each with deadlines and bounded tries.
 
-What goes wrong with one request is a counted ``Unanswered``; what is wrong with the endpoint itself (refused
-credentials, unknown model, nobody there) is an ``EndpointError`` at once. Keys and answers never reach a log.
+What goes wrong with one request is a counted ``Unanswered``; what is wrong with the endpoints themselves (refused
+credentials, unknown model, nobody there for long) is an ``EndpointError``. Keys and answers never reach a log.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import count
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
-import httpx
+import aiohttp
 
-from clsp.captions.answers import Fault, read_answer
+from clsp.captions.answers import Answer, Fault
 from clsp.captions.budget import FailureBudget
 from clsp.captions.connection import Connection
+from clsp.captions.endpoints import CANCELLED, UNREACHABLE, Endpoints, Place
+from clsp.captions.exchange import exchange, open_session
+from clsp.captions.retries import RetryBudget, wait_seconds
+from clsp.captions.sums import UNREADABLE
 from clsp.config.captions import EndpointSettings
-from clsp.errors import ClspError, EndpointError
-from clsp.hashing import unit_interval
+from clsp.errors import ClspError, DataError
 from clsp.logs import get_logger
 
 log = get_logger(__name__)
-UNREACHABLE = "unreachable"
+Result = TypeVar("Result")
+_RETRY_TURN = -1  # what was already begun goes before anything new
 
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One question; its body is made when its turn comes, so that only those in flight take memory."""
+    """One question; its body is made when its turn comes, so that only those in flight take memory.
+
+    ``body`` may block, and raise ``DataError``. Requests of one ``group`` share the beginning of their prompts: they go
+    out one after the other.
+    """
 
     id: str
     body: Callable[[], bytes]
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """The text of an answer, stripped and not empty."""
+    """The text of an answer, stripped and not empty, and the reasoning before it, if it came apart."""
 
     id: str
     text: str
     attempts: int
+    reasoning: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,117 +65,144 @@ class Unanswered:
 
 
 Reply = Answered | Unanswered
+Usable = Callable[[str], bool]
+Heard = Callable[[Answered], None]
+
+
+class StoppedError(Exception):
+    """The client was closed before all questions of a call were answered."""
 
 
 class ChatClient:
-    """Asks one endpoint, ``settings.concurrency`` questions at a time."""
+    """Asks ``connections``; a context manager, whose end waits ``settings.grace_seconds`` for what is in flight.
 
-    def __init__(self, connection: Connection, settings: EndpointSettings, budget: FailureBudget) -> None:
-        self._connection = connection
+    ``ask`` may be called from several threads at once: earlier calls are served first.
+    """
+
+    def __init__(self, connections: Sequence[Connection], settings: EndpointSettings, budget: FailureBudget) -> None:
         self._settings = settings
         self._budget = budget
-        self._tls = connection.tls_context()  # made once: loading the authorities takes a tenth of a second
+        self._retries = RetryBudget(settings.max_retry_share)
+        self._direct = all(connection.is_local for connection in connections)
+        self._endpoints = Endpoints(connections, settings)
+        self._turns = count()
+        self._sessions: list[aiohttp.ClientSession] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="chat-client", daemon=True)
 
-    def ask(self, requests: Sequence[ChatRequest], usable: Callable[[str], bool] = bool) -> list[Reply]:
-        """Replies in the order of ``requests``. Raises ``EndpointError`` when the endpoint has to be given up.
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._run(self._open()).result()
+        return self
 
-        An answer that is not ``usable`` is given back all the same, but does not speak for the endpoint.
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run(self._close()).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def ask(self, requests: Sequence[ChatRequest], usable: Usable = bool, heard: Heard | None = None) -> list[Reply]:
+        """Replies in the order of ``requests``. Raises ``EndpointError`` when the endpoints have to be given up.
+
+        An answer that is not ``usable`` is given back all the same, but does not speak for the endpoint. ``heard`` is
+        called (in the client's thread) as soon as an answer is there, in no order.
         """
+        if not requests:
+            return []
         try:
-            return asyncio.run(self._ask_all(requests, usable)) if requests else []
+            return self._run(self._ask_all(requests, usable, heard, next(self._turns))).result()
         except ExceptionGroup as group:
             raise _cause(group) from None
 
-    async def _ask_all(self, requests: Sequence[ChatRequest], usable: Callable[[str], bool]) -> list[Reply]:
-        gate = asyncio.Semaphore(self._settings.concurrency)
-        async with self._transport() as http, asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._ask_one(http, gate, request, usable)) for request in requests]
-        return [task.result() for task in tasks]
+    @property
+    def limits(self) -> dict[str, int]:
+        """How many requests each endpoint is sent at once just now, by url."""
+        return self._endpoints.limits
 
-    def _transport(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            headers=self._connection.headers,
-            verify=self._tls,
-            timeout=self._settings.timeout_seconds,
-            trust_env=not self._connection.is_local,
-            limits=httpx.Limits(max_connections=self._settings.concurrency),
-        )
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def _ask_one(
-        self, http: httpx.AsyncClient, gate: asyncio.Semaphore, request: ChatRequest, usable: Callable[[str], bool]
-    ) -> Reply:
-        async with gate:
-            reply = await self._ask_patiently(http, request)
+    async def _open(self) -> None:
+        self._sessions.append(open_session(self._settings, self._direct))
+
+    async def _close(self) -> None:
+        self._endpoints.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=self._settings.grace_seconds)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for session in self._sessions:
+            await session.close()
+
+    async def _ask_all(
+        self, requests: Sequence[ChatRequest], usable: Usable, heard: Heard | None, turn: int
+    ) -> list[Reply]:
+        tasks: list[asyncio.Task[Reply | None]] = []
+        async with asyncio.TaskGroup() as group:
+            for request in requests:  # a task each only once it has a place: thousands may wait
+                if (place := await self._endpoints.enter(request.group, turn)) is None:
+                    break
+                tasks.append(group.create_task(self._ask_one(request, place, usable, heard)))
+        replies = [reply for task in tasks if (reply := task.result())]
+        if len(replies) < len(requests):
+            raise StoppedError
+        return replies
+
+    async def _ask_one(self, request: ChatRequest, place: Place, usable: Usable, heard: Heard | None) -> Reply | None:
+        try:
+            reply = await self._ask_patiently(request, place)
+        except DataError as error:  # the question itself cannot be made
+            return Unanswered(request.id, UNREADABLE, str(error.args[0]), 1)
+        if reply is None:
+            return None
         if isinstance(reply, Unanswered):
             log.warning("row_failed", row=reply.id, reason=reply.reason, attempts=reply.attempts)
             self._budget.failed(reply.reason)
-        elif usable(reply.text):
+            return reply
+        if usable(reply.text):
             self._budget.answered()
+        if heard:
+            heard(reply)
         return reply
 
-    async def _ask_patiently(self, http: httpx.AsyncClient, request: ChatRequest) -> Reply:
-        body = request.body()
-        attempt = 0
-        while True:
-            attempt += 1
-            result = await self._ask_once(http, body)
-            if isinstance(result, str):
-                return Answered(request.id, result, attempt)
-            if not result.passing or attempt >= self._settings.attempts:
-                self._refuse_outage(result)
-                return Unanswered(request.id, result.reason, result.detail, attempt)
-            await asyncio.sleep(wait_seconds(self._settings, request.id, attempt, result))
-
-    async def _ask_once(self, http: httpx.AsyncClient, body: bytes) -> str | Fault:
+    async def _ask_patiently(self, request: ChatRequest, first: Place) -> Reply | None:
+        settings, started, attempt = self._settings, self._loop.time(), 0
+        self._retries.asked()
         try:
-            async with (
-                asyncio.timeout(self._settings.timeout_seconds),
-                http.stream("POST", self._connection.chat_url, content=body) as response,
-            ):
-                self._refuse_status(response.status_code)
-                data = await self._read(response)
-        except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
-            return Fault("timeout", f"over {self._settings.timeout_seconds:g} s")
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            return Fault(UNREACHABLE, type(error).__name__)
-        except httpx.HTTPError as error:
-            return Fault("connection_lost", type(error).__name__)
-        if data is None:
-            return Fault("oversized", f"over {self._settings.max_response_bytes} bytes")
-        return read_answer(response.status_code, response.headers, data)
+            body = await self._loop.run_in_executor(None, request.body)
+        except BaseException:
+            self._endpoints.leave(first, CANCELLED)
+            raise
+        place: Place | None = first
+        while place:
+            result = await self._ask_once(place, body, started + settings.deadline_seconds - self._loop.time())
+            if isinstance(result, Answer):
+                return Answered(request.id, result.text, attempt + 1, result.reasoning)
+            attempt += result.reason != UNREACHABLE  # a try that nobody heard
+            wait = wait_seconds(settings, request.id, max(1, attempt), result)
+            late = self._loop.time() + wait - started >= settings.deadline_seconds
+            if not result.passing or attempt >= settings.attempts or late or not self._may_retry(result):
+                return Unanswered(request.id, result.reason, result.detail, attempt)
+            await asyncio.sleep(wait)
+            place = await self._endpoints.enter(request.group, _RETRY_TURN)
+        return None
 
-    async def _read(self, response: httpx.Response) -> bytes | None:
-        data = bytearray()
-        async for chunk in response.aiter_raw():
-            data += chunk
-            if len(data) > self._settings.max_response_bytes:
-                return None
-        return bytes(data)
+    def _may_retry(self, fault: Fault) -> bool:
+        return fault.reason == UNREACHABLE or self._retries.take()
 
-    def _refuse_status(self, status: int) -> None:
-        if status in {401, 403}:
-            variable = self._connection.key_variable or "the key's variable"
-            raise EndpointError(
-                f"{self._connection.url} refused the credentials (HTTP {status})", hint=f"set {variable}"
-            )
-        if status == 404:
-            raise EndpointError(
-                f"{self._connection.url} has no chat model {self._settings.model!r} (HTTP 404)",
-                hint="check the url (it ends in /v1) and the model name against the endpoint's /v1/models",
-            )
-
-    def _refuse_outage(self, fault: Fault) -> None:
-        if fault.reason == UNREACHABLE:  # no row can be the cause of that
-            raise EndpointError(
-                f"{self._connection.url} cannot be reached ({fault.detail}, {self._settings.attempts} tries)",
-                hint="start the endpoint, check its url, and run again: finished work is kept",
-            )
-
-
-def wait_seconds(settings: EndpointSettings, request: str, attempt: int, fault: Fault) -> float:
-    """Seconds before the next try: doubling from ``backoff_seconds`` with jitter, or longer if the endpoint asks."""
-    backoff = settings.backoff_seconds * 2 ** (attempt - 1) * (0.5 + unit_interval("jitter", request, attempt))
-    return float(min(max(backoff, fault.wait_seconds), settings.max_wait_seconds))
+    async def _ask_once(self, place: Place, body: bytes, seconds_left: float) -> Answer | Fault:
+        seconds = max(0.001, min(self._settings.timeout_seconds, seconds_left))
+        fault: Fault | None = CANCELLED
+        try:
+            result = await exchange(self._sessions[0], place.endpoint.connection, body, self._settings, seconds)
+            fault = result if isinstance(result, Fault) else None
+            return result
+        finally:
+            self._endpoints.leave(place, fault)
 
 
 def _cause(group: ExceptionGroup[Exception]) -> Exception:

@@ -1,6 +1,8 @@
 """The sound of a segment as a chat endpoint takes it: FLAC from its shard, WAV to the wire."""
 
+import base64
 import io
+import threading
 import wave
 
 import soundfile
@@ -25,3 +27,22 @@ def read_wav(store: ObjectStore, segment: Segment) -> bytes:
         file.setframerate(rate)
         file.writeframes(samples.astype("<i2").tobytes())
     return buffer.getvalue()
+
+
+class Sound:
+    """A segment's WAV in base64, read when its first view is asked for and kept for ``uses`` of them. Thread-safe."""
+
+    def __init__(self, store: ObjectStore, segment: Segment, uses: int) -> None:
+        self._store = store
+        self._segment = segment
+        self._uses = uses
+        self._text = ""
+        self._lock = threading.Lock()
+
+    def take(self) -> str:
+        """The sound for one more view; ``DataError`` when it is damaged."""
+        with self._lock:
+            text = self._text or base64.b64encode(read_wav(self._store, self._segment)).decode("ascii")
+            self._uses -= 1
+            self._text = text if self._uses > 0 else ""
+            return text

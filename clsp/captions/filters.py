@@ -6,11 +6,11 @@ Each rule has a name; a rejection names the first rule that a caption breaks.
 from collections.abc import Callable, Iterable
 
 from clsp.captions import wording
-from clsp.config.captions import VerifySettings
+from clsp.config.captions import RuleSettings
 from clsp.records import Caption, Segment
 
 PLURAL_SPEAKERS = "plural_speakers"
-Rule = Callable[[Caption, Segment, VerifySettings], bool]
+Rule = Callable[[Caption, Segment, RuleSettings], bool]
 
 RULES: dict[str, Rule] = {
     "newline": lambda caption, _, __: wording.NEWLINE.search(caption.text) is not None,
@@ -27,7 +27,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def _fits(caption: Caption, settings: VerifySettings) -> bool:
+def _fits(caption: Caption, settings: RuleSettings) -> bool:
     shortest = settings.min_characters if caption.kind == "fine" else settings.min_overall_characters
     return shortest <= len(caption.text) <= settings.max_characters
 
@@ -37,12 +37,12 @@ def mentions_several(caption: Caption) -> bool:
     return wording.SEVERAL_SPEAKERS.search(caption.text) is not None
 
 
-def broken_rule(caption: Caption, segment: Segment, settings: VerifySettings) -> str:
+def broken_rule(caption: Caption, segment: Segment, settings: RuleSettings) -> str:
     """Name of the first rule that ``caption`` breaks, '' when it keeps them all."""
     return next((name for name, breaks in RULES.items() if breaks(caption, segment, settings)), "")
 
 
-def filter_clip(captions: Iterable[Caption], segment: Segment, settings: VerifySettings) -> dict[str, str]:
+def filter_clip(captions: Iterable[Caption], segment: Segment, settings: RuleSettings) -> dict[str, str]:
     """Broken rule ('' for none) by caption id, for all captions of one segment.
 
     One caption that mentions several speakers casts doubt on the clip itself: all its fine captions are dropped.

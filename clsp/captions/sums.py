@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from pydantic import JsonValue
 
@@ -12,10 +12,8 @@ from clsp.storage.manifest import Counts, Shard, save_rows
 from clsp.storage.objects import ObjectStore
 from clsp.storage.steps import Outcome
 
-Row = TypeVar("Row")
-Units = list[tuple[str, list[Row]]]  # name and rows of each unit of work
 RECORD = UNIT = "captions"
-UNREADABLE = "unreadable_audio"
+UNREADABLE = "unreadable_audio"  # the row's own fault, whatever the endpoint
 
 
 def save_unit(

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from clsp.captions.budget import FailureBudget
 from clsp.captions.chat import Message, assistant_message, text_body, user_message
 from clsp.captions.checklist import CORRECTION, Judgement, ask_about, checklist_hash, parse_judgement, response_format
-from clsp.captions.client import Answered, ChatClient, ChatRequest, Reply
+from clsp.captions.client import Answered, ChatRequest, Reply
+from clsp.captions.hearing import Hearing
 from clsp.captions.overall import noted_tags
 from clsp.config.captions import VerifySettings
+from clsp.hashing import digest_of
 from clsp.records import Caption, Failure, Segment, Verdict
 
 BAD_ANSWER = "bad_answer"
@@ -23,23 +24,23 @@ Row = tuple[Caption, Segment]
 
 @dataclass(frozen=True)
 class Verifier:
-    """Judges captions through ``client``; bad answers count against ``budget`` like lost ones."""
+    """Judges captions; bad answers count against the budget like lost ones."""
 
-    client: ChatClient
-    budget: FailureBudget
+    hearing: Hearing
     settings: VerifySettings
 
-    def judge(self, rows: Sequence[Row]) -> dict[str, Verdict | Failure]:
-        """Verdict or failure by caption id."""
+    def judge(self, unit: str, rows: Sequence[Row]) -> dict[str, Verdict | Failure]:
+        """Verdict or failure by caption id, for captions of one unit."""
         questions = {caption.id: [user_message(_question(caption, segment))] for caption, segment in rows}
-        first = self._ask(questions)
+        first = self._ask(unit, questions)
         again = {name: _corrected(questions[name], reply) for name, reply in first.items() if _is_bad(reply)}
-        replies = first | self._ask(again)
+        replies = first | self._ask(unit, again)
         return {caption.id: self._conclude(caption, replies[caption.id], caption.id in again) for caption, _ in rows}
 
-    def _ask(self, questions: dict[str, list[Message]]) -> dict[str, Reply]:
-        requests = [ChatRequest(name, partial(self._body, messages)) for name, messages in questions.items()]
-        return {reply.id: reply for reply in self.client.ask(requests, usable=_is_judgement)}
+    def _ask(self, unit: str, questions: dict[str, list[Message]]) -> dict[str, Reply]:
+        ids = {_asked_id(name, messages): name for name, messages in questions.items()}
+        requests = [ChatRequest(asked, partial(self._body, questions[name])) for asked, name in ids.items()]
+        return {ids[asked]: reply for asked, reply in self.hearing.ask(unit, requests, _is_judgement).items()}
 
     def _body(self, messages: list[Message]) -> bytes:
         settings = self.settings
@@ -51,12 +52,13 @@ class Verifier:
             return Failure(caption.id, "verify", "failed", reply.reason, reply.detail, reply.attempts + before)
         judgement = _read(reply.text)
         if judgement is None:
-            self.budget.failed(BAD_ANSWER)
+            self.hearing.budget.failed(BAD_ANSWER)
             detail = "not the JSON asked for"
             return Failure(caption.id, "verify", "failed", BAD_ANSWER, detail, reply.attempts + before)
-        return self._verdict(caption, judgement)
+        return self._verdict(caption, judgement, reply.reasoning)
 
-    def _verdict(self, caption: Caption, judgement: Judgement) -> Verdict:
+    def _verdict(self, caption: Caption, judgement: Judgement, reasoning: str) -> Verdict:
+        settings = self.settings
         return Verdict(
             caption_id=caption.id,
             segment_id=caption.segment_id,
@@ -64,13 +66,22 @@ class Verifier:
             passed=not judgement.item,
             item=judgement.item,
             reason=judgement.reason[:_REASON_CHARACTERS],
-            judge=self.settings.verifier.model,
+            judge=settings.verifier.model,
             prompt_hash=checklist_hash(),
+            judge_revision=settings.verifier.revision,
+            seed=settings.seed,
+            sampling={name: float(value) for name, value in settings.sampling.model_dump().items()},
+            reasoning=reasoning[: settings.reasoning_characters],
         )
 
 
 def _question(caption: Caption, segment: Segment) -> str:
     return ask_about(caption.text, segment.transcript, noted_tags(segment))
+
+
+def _asked_id(caption: str, messages: Sequence[Message]) -> str:
+    """Id of a question: the caption's, or another where the question is a second one that quotes the first answer."""
+    return caption if len(messages) == 1 else digest_of([caption, messages[1:]])
 
 
 def _is_bad(reply: Reply) -> bool:

@@ -19,6 +19,7 @@ from clsp.storage.objects import ObjectStore
 
 Unit = TypeVar("Unit")
 UnitResult = dict[str, JsonValue]
+_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Ledger:
 
     def __init__(self, store: ObjectStore, step: str, key: str) -> None:
         self._store = store
+        self.step, self.key = step, key
         self._prefix = f"ledger/{step}/{key}/"
 
     def finished(self) -> set[str]:
@@ -48,15 +50,24 @@ class Ledger:
         """Results by unit name; of all units that are done, or of those ``among`` these names."""
         finished = self.finished()
         names = finished if among is None else finished.intersection(among)
-        return {name: orjson.loads(self._store.get(f"{self._prefix}{name}.json")) for name in sorted(names)}
+        ordered = sorted(names)
+        with ThreadPoolExecutor(_READERS) as pool:  # thousands of small objects, each a round trip away
+            return dict(zip(ordered, pool.map(self._read, ordered), strict=True))
+
+    def has(self, unit: str) -> bool:
+        """Whether the unit is done."""
+        return self._store.exists(f"{self._prefix}{unit}.json")
 
     def record(self, unit: str, result: UnitResult) -> UnitResult:
         """Commit a unit's result; returns the result that counts, which is another worker's if that was first."""
         key = f"{self._prefix}{unit}.json"
         if self._store.put_if_absent(key, canonical_json(result)):
             return result
-        winner: UnitResult = orjson.loads(self._store.get(key))
-        return winner
+        return self._read(unit)
+
+    def _read(self, unit: str) -> UnitResult:
+        result: UnitResult = orjson.loads(self._store.get(f"{self._prefix}{unit}.json"))
+        return result
 
     def complete(
         self,

@@ -4,27 +4,28 @@ A step that captions or judges is made into ``Work`` by one function of its own 
 alone, so that every process of it plans the same units.
 """
 
-from collections.abc import Callable, Iterable
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from clsp.captions.connection import Connection
-from clsp.captions.sums import Units
+from clsp.captions.units import Units, Workplace
 from clsp.config import EndpointSettings
 from clsp.errors import EndpointError
 from clsp.storage import ObjectStore
 from clsp.storage.ledger import Ledger, Share, UnitResult
 from clsp.storage.manifest import Recipe
 from clsp.storage.steps import Outcome
-from components.describer.embedded import open_endpoint
+from components.describer.embedded import open_endpoints
 
 WHOLE = Share()
-Complete = Callable[[ObjectStore, Ledger, Units[Any], Connection], list[UnitResult]]
 
 
 @dataclass(frozen=True)
 class Work:
-    """``plan`` gives the units, ``complete`` does those that are not done, ``outcome`` adds their results up.
+    """``plan`` gives the units, ``complete`` sees to it that all are done, ``outcome`` adds their results up.
 
     ``settings`` and ``parents`` are what it was made from, for the command line of a worker.
     """
@@ -34,16 +35,28 @@ class Work:
     parents: tuple[str, ...]
     endpoint: EndpointSettings
     key_variable: str
-    plan: Callable[[ObjectStore], Units[Any]]
-    complete: Complete
+    plan: Callable[[ObjectStore], Units]
+    complete: Callable[[Workplace], None]
     outcome: Callable[[Iterable[UnitResult]], Outcome]
 
 
-def do_here(work: Work, store: ObjectStore, ledger: Ledger, share: Share = WHOLE) -> list[UnitResult]:
-    """Do a share of the work in this process."""
-    units = share.of(work.plan(store))
-    with open_endpoint(work.endpoint, work.key_variable) as connection:
-        return work.complete(store, ledger, units, connection)
+def do_here(work: Work, store: ObjectStore, ledger: Ledger, share: Share = WHOLE) -> None:
+    """Do the work in this process: its share of the units, then what the other workers leave."""
+    with _ending_tidily(), open_endpoints(work.endpoint, work.key_variable) as connections:
+        work.complete(Workplace(store, ledger, connections, share))
+
+
+@contextmanager
+def _ending_tidily() -> Iterator[None]:
+    """SIGTERM unwinds what is open: answers in flight are waited for and written down, claims are handed back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def add_up(work: Work, store: ObjectStore, ledger: Ledger) -> Outcome:

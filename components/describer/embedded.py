@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 import components
-from clsp.captions.connection import Connection, connect
+from clsp.captions.connection import Connection, connect_all
 from clsp.config.captions import EMBEDDED, EndpointSettings
 from clsp.errors import EndpointError
 
@@ -19,13 +19,13 @@ _STOP_SECONDS = 5.0
 
 
 @contextmanager
-def open_endpoint(settings: EndpointSettings, key_variable: str) -> Iterator[Connection]:
-    """The connection to the endpoint of ``settings``; an embedded one lives as long as the context."""
+def open_endpoints(settings: EndpointSettings, key_variable: str) -> Iterator[tuple[Connection, ...]]:
+    """The connections to the endpoints of ``settings``; an embedded one lives as long as the context."""
     if settings.url != EMBEDDED:
-        yield connect(settings.url, key_variable)
+        yield connect_all(settings.url, key_variable)
         return
     with start_describer(settings.start_seconds) as url:
-        yield Connection(url)
+        yield (Connection(url),)
 
 
 @contextmanager

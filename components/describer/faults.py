@@ -41,22 +41,22 @@ def parse_fault(text: str) -> Fault:
 
 
 class Troublemaker:
-    """Decides which faults hit a request. Thread-safe."""
+    """Decides which faults hit a request, and counts ``requests``. Thread-safe."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         self._faults = tuple(fault for fault in faults if fault.name != "die")
         self._deaths = [int(fault.value) for fault in faults if fault.name == "die"]
         self._tries: Counter[str] = Counter()
-        self._requests = 0
+        self.requests = 0
         self._lock = threading.Lock()
 
     def hit(self, body: bytes) -> tuple[Fault, ...]:
         """The faults of this try; does not return when it is time to die."""
         name = digest(body)
         with self._lock:
-            self._requests += 1
+            self.requests += 1
             self._tries[name] += 1
-            tries, requests = self._tries[name], self._requests
+            tries, requests = self._tries[name], self.requests
         if any(requests >= last for last in self._deaths):
             os.kill(os.getpid(), signal.SIGKILL)
         return tuple(fault for fault in self._faults if unit_interval(fault.name, name, tries) < fault.rate)

@@ -1,5 +1,6 @@
 """``clsp annotate`` and ``clsp verify``: captions and verdicts for a manifest, without a flow around them."""
 
+import os
 from typing import Annotated
 
 import orjson
@@ -7,11 +8,17 @@ import typer
 
 from clsp.config import EndpointSettings, load_config
 from clsp.config.captions import EMBEDDED
+from clsp.errors import ConfigError
+from clsp.storage.ledger import Share
 
 Store = Annotated[str, typer.Option(help="Folder, file:// or s3://bucket/prefix that holds every hand-over")]
 Config = Annotated[str, typer.Option(help="Preset (published, demo) or a .yaml file that the options change")]
 Json = Annotated[bool, typer.Option("--json", help="Print the manifest and its sums as JSON")]
-Concurrency = Annotated[int, typer.Option(min=0, help="Requests in flight at once; 0 keeps the configuration's")]
+Concurrency = Annotated[int, typer.Option(min=0, help="Most requests in flight at once; 0 keeps the configuration's")]
+Rank = Annotated[
+    int, typer.Option(min=-1, help="Which worker this is, from 0; -1 takes JOB_COMPLETION_INDEX, or the only one")
+]
+Of = Annotated[int, typer.Option(min=1, help="How many workers share the work; each ends with the whole manifest")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -22,15 +29,22 @@ def add_commands(app: typer.Typer) -> None:
 
 def annotate(
     manifest: Annotated[str, typer.Argument(help="Manifest of segments, from ingest or clsp import data")],
-    captioner_url: Annotated[str, typer.Option(help="Base URL ending in /v1; 'embedded' is the describer")] = EMBEDDED,
+    captioner_url: Annotated[
+        str, typer.Option(help="Base URLs ending in /v1, by commas; 'embedded' is the describer")
+    ] = EMBEDDED,
     captioner_model: Annotated[str, typer.Option(help="Model name at the endpoint")] = "",
     views: Annotated[int, typer.Option(min=0, help="Fine captions a clip; 0 keeps the configuration's")] = 0,
+    enough: Annotated[int, typer.Option(min=0, help="Stop when so many of a clip's captions keep the rules")] = 0,
     concurrency: Concurrency = 0,
+    rank: Rank = -1,
+    of: Of = 1,
     store: Store = "demo/store",
     config: Config = "published",
     as_json: Json = False,
 ) -> None:
     """Caption every segment of a manifest in several views; a killed run goes on where it stopped.
+
+    Several workers share the work when each is started with its --rank and the same --of.
 
     Example: clsp annotate 9f3a… --captioner-url http://gpu:8000/v1 --captioner-model qwen3-omni --views 5
     """
@@ -38,17 +52,24 @@ def annotate(
 
     settings = load_config(config).annotate
     captioner = _endpoint(settings.captioner, captioner_url, captioner_model, concurrency)
-    changed = settings.model_copy(update={"captioner": captioner, "views": views or settings.views})
-    name = run(store=store, run_id=_run_id(), settings=changed.model_dump_json(), segments=manifest)
+    asked = {"views": views or settings.views, "enough": enough or settings.enough}
+    changed = settings.model_copy(update={"captioner": captioner, **asked})
+    name = run(
+        store=store, run_id=_run_id(), settings=changed.model_dump_json(), segments=manifest, share=_share(rank, of)
+    )
     _tell(store, name, as_json)
 
 
 def verify(
     manifest: Annotated[str, typer.Argument(help="Manifest of captions, from annotate or clsp import data")],
-    verifier_url: Annotated[str, typer.Option(help="Base URL ending in /v1; 'embedded' is the describer")] = EMBEDDED,
+    verifier_url: Annotated[
+        str, typer.Option(help="Base URLs ending in /v1, by commas; 'embedded' is the describer")
+    ] = EMBEDDED,
     verifier_model: Annotated[str, typer.Option(help="Model name at the endpoint")] = "",
     segments: Annotated[str, typer.Option(help="Manifest of their segments; found from the captions' without")] = "",
     concurrency: Concurrency = 0,
+    rank: Rank = -1,
+    of: Of = 1,
     store: Store = "demo/store",
     config: Config = "published",
     as_json: Json = False,
@@ -63,13 +84,27 @@ def verify(
     verifier = _endpoint(settings.verifier, verifier_url, verifier_model, concurrency)
     changed = settings.model_copy(update={"verifier": verifier})
     heard = segments or _segments_of(store, manifest)
-    name = run(store=store, run_id=_run_id(), settings=changed.model_dump_json(), segments=heard, captions=manifest)
+    name = run(
+        store=store,
+        run_id=_run_id(),
+        settings=changed.model_dump_json(),
+        segments=heard,
+        captions=manifest,
+        share=_share(rank, of),
+    )
     _tell(store, name, as_json)
 
 
 def _endpoint(settings: EndpointSettings, url: str, model: str, concurrency: int) -> EndpointSettings:
     given = {"url": url, "model": model, "concurrency": concurrency}
     return settings.model_copy(update={name: value for name, value in given.items() if value})
+
+
+def _share(rank: int, of: int) -> Share:
+    place = rank if rank >= 0 else int(os.environ.get("JOB_COMPLETION_INDEX", "0"))
+    if place >= of:
+        raise ConfigError(f"there is no worker {place} of {of}", hint="ranks go from 0 to one less than --of")
+    return Share(place, of)
 
 
 def _run_id() -> str:

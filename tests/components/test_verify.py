@@ -6,7 +6,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from clsp.captions.verify import Clip, pack
+from clsp.captions.clip_units import Clip, pack
 from clsp.errors import DataError, EndpointError
 from clsp.records import Caption, Failure, Segment, Verdict
 from clsp.storage import ObjectStore, open_store
