@@ -23,7 +23,7 @@ from components.captioning.worker import main
 from components.kubernetes.objects import POD, labels_of, new_object
 from components.kubernetes.pods import QUEUE_LABEL
 from components.verify.main import make_work as make_verify_work
-from tests.captioning import QUICK, describer, save_voices
+from tests.captioning import QUICK, describer, describing, save_voices
 from tests.components.kubernetes.fake_api import fake_cluster
 from tests.components.kubernetes.manifests import check
 
@@ -31,8 +31,9 @@ JOBS = "/apis/batch/v1/namespaces/team-a/jobs"
 PODS = "/api/v1/namespaces/team-a/pods"
 
 
-def settings(url="embedded", **endpoint):
-    return orjson.dumps({"views": 1, "segments_per_unit": 2, "captioner": {**QUICK, "url": url, **endpoint}}).decode()
+def settings(url="embedded", workers=None, **endpoint):
+    captioner = {**QUICK, "url": url, **endpoint}
+    return orjson.dumps({"views": 1, "segments_per_unit": 2, "captioner": captioner, "workers": workers or {}}).decode()
 
 
 def cluster_settings(**annotate):
@@ -46,8 +47,8 @@ def job_of(**annotate):
     return CaptionJob("clsp-annotate-1", "k", "s3://b/p", work, cluster_settings(**annotate))
 
 
-def options_of(store, segments, url, workers):
-    work = make_work(settings(url), (segments,))
+def options_of(store, segments, url, workers, **endpoint):
+    work = make_work(settings(url, **endpoint), (segments,))
     return [
         "--step=annotate", f"--store={store.uri}", f"--key={step_key(work.recipe, work.parents)}",
         f"--settings={work.settings}", f"--parent={segments}", f"--workers={workers}", f"--engine={url}",
@@ -83,24 +84,47 @@ def test_workers_leave_the_manifest_of_one_process(store, tmp_path, monkeypatch)
     assert run(store=store.uri, run_id="r", settings=settings("http://127.0.0.1:1/v1"), segments=segments) == alone
 
 
-def test_a_worker_killed_on_the_way_keeps_what_it_finished(store):
+def test_a_worker_that_is_told_to_end_waits_for_what_is_in_flight_and_loses_nothing(store):
     segments = save_voices(store, 6)
-    with describer("delay=0.3") as url:
-        command = [sys.executable, "-m", "components.captioning.worker", *options_of(store, segments, url, 1)]
+    with describing("delay=0.3") as server:
+        url, slow = server.url, {"concurrency": 2, "first_concurrency": 2}
+        command = [sys.executable, "-m", "components.captioning.worker", *options_of(store, segments, url, 1, **slow)]
         child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
         try:
-            while not list(store.list("ledger/")) and child.poll() is None:
+            while not list(store.list("journal/")) and child.poll() is None:
                 threading.Event().wait(0.02)
             child.send_signal(signal.SIGTERM)
-            assert child.wait(60) in (0, 128 + signal.SIGTERM)
+            assert child.wait(60) == 128 + signal.SIGTERM
         finally:
             child.kill()
             child.wait()
         work = make_work(settings(url), (segments,))
         ledger = Ledger(store, "annotate", step_key(work.recipe, work.parents))
-        assert ledger.finished()
+        assert len(ledger.finished()) < 3
         do_here(work, store, ledger)
-        assert add_up(work, store, ledger).counts.accepted == 12
+        assert add_up(work, store, ledger).counts.accepted == 12 == server.trouble.requests
+        assert not list(store.list("journal/"))
+
+
+def test_a_lost_worker_s_units_are_done_by_another_without_asking_again_what_it_knew(store):
+    segments = save_voices(store, 8)
+    with describing("delay=0.2") as server:
+        url, slow = server.url, {"concurrency": 1, "first_concurrency": 1}
+        options = options_of(store, segments, url, 2, **slow)
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "JOB_COMPLETION_INDEX": "0"}
+        child = subprocess.Popen([sys.executable, "-m", "components.captioning.worker", *options], env=environment)
+        try:
+            while len(list(store.list("journal/"))) < 2 and child.poll() is None:
+                threading.Event().wait(0.02)
+        finally:
+            child.kill()
+            child.wait()
+        work = make_work(settings(url, workers={"beat_seconds": 0.1, "silent_seconds": 0.5}, **slow), (segments,))
+        ledger = Ledger(store, "annotate", step_key(work.recipe, work.parents))
+        do_here(work, store, ledger, Share(1, 2))
+        assert add_up(work, store, ledger).counts.accepted == 16
+        assert server.trouble.requests <= 16 + 1  # one was on its way
+        assert not list(store.list("claims/"))
 
 
 def test_a_worker_of_another_release_does_nothing(store, capsys):
