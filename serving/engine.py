@@ -82,6 +82,7 @@ class Engine:
             if not queue:
                 self._turns.append(queue)
             queue.add(job, payloads)
+            self._report()
             self._changed.notify()
         try:
             return await job.future
@@ -104,6 +105,7 @@ class Engine:
             queue.drop(job)
             if not queue and queue in self._turns:
                 self._turns.remove(queue)
+            self._report()
 
     def _patience(self, asker: Asker) -> float:
         return min(asker.seconds or self._settings.deadline_seconds, self._settings.deadline_seconds)

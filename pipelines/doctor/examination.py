@@ -13,6 +13,7 @@ from pipelines.doctor.operators import check_operators
 from pipelines.doctor.pools import POOLS, QUOTAS, check_pools, check_quotas
 from pipelines.doctor.pulls import PART as IMAGES
 from pipelines.doctor.pulls import check_images
+from pipelines.doctor.queues import QUEUES, check_queues
 from pipelines.doctor.records import Finding, Release, Severity, View, fails, skipped
 from pipelines.doctor.services import GRAFANA, KFP, PROMETHEUS, check_grafana, check_kfp, check_prometheus
 from pipelines.doctor.storage import PART as STORAGE
@@ -25,6 +26,7 @@ _OF_CLUSTER = (
     (SECRETS, check_secrets),
     (POOLS, check_pools),
     (QUOTAS, check_quotas),
+    (QUEUES, check_queues),
     (IMAGES, check_images),
 )
 

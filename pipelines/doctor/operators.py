@@ -85,7 +85,7 @@ def _used(release: Release) -> list[tuple[Operator, bool]]:
 
 def _look(view: View, release: Release, operator: Operator, used: bool) -> Iterator[Finding]:
     part = operator.part
-    version_path = _served(view, operator)
+    version_path = served_at(view, operator)
     if not version_path:
         missing = f"the cluster does not serve {operator.resource}.{operator.group}"
         yield fails(part, missing, operator.install) if used else skipped(part, "not used, and not installed")
@@ -105,7 +105,7 @@ def _look(view: View, release: Release, operator: Operator, used: bool) -> Itera
         yield works(part, told)
 
 
-def _served(view: View, operator: Operator) -> str:
+def served_at(view: View, operator: Operator) -> str:
     """The group and version that the resource is served at; empty when it is not."""
     group = view.read(f"/apis/{operator.group}")
     versions = [version["groupVersion"] for version in group["versions"]] if group else []

@@ -42,7 +42,9 @@ def check_prometheus(release: Release) -> list[Finding]:
         return [answer]
     if answer.get("status") != "success":
         return [fails(PROMETHEUS, f"{release.prometheus} is no Prometheus", "set CLSP_PROMETHEUS_URL to its base URL")]
-    return [works(PROMETHEUS, release.prometheus)]
+    build = _get(f"{release.prometheus.rstrip('/')}/api/v1/status/buildinfo", PROMETHEUS)
+    version = "unknown" if isinstance(build, Finding) else build.get("data", {}).get("version", "unknown")
+    return [works(PROMETHEUS, f"{release.prometheus}, version {version}")]
 
 
 def check_grafana(release: Release) -> list[Finding]:

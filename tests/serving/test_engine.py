@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clsp.config import ServeSettings
+from serving import metrics
 from serving.engine import ANYONE, Asker, Engine
 from serving.errors import RequestError
 from serving.lanes import open_lane
@@ -124,6 +125,21 @@ async def test_a_request_that_went_is_not_computed(started):
     await first
     await started.engine.embed_speech(clips(20))
     assert started.model.batches == [[160], [20]]
+
+
+@pytest.mark.anyio
+async def test_what_waits_is_told_as_it_comes_and_as_it_goes(started):
+    """Autoscalers follow this number: callers that hang up must not leave it high for ever."""
+    first = await held(started)
+    gone = asyncio.create_task(started.engine.embed_speech(clips(1600)))
+    await asyncio.sleep(0)
+    assert metrics.QUEUED_SECONDS._value.get() == pytest.approx(0.1)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert metrics.QUEUED_SECONDS._value.get() == 0.0
+    started.model.gate.set()
+    await first
 
 
 @pytest.mark.anyio

@@ -1,5 +1,6 @@
 """Each wrong thing that a cluster can have, or a user can ask of it, gives the sentence that mends it."""
 
+import orjson
 import pytest
 
 from clsp.config import ClusterSettings, parse_settings
@@ -7,11 +8,15 @@ from pipelines.doctor.access import check_rights, check_secrets
 from pipelines.doctor.operators import check_operators, version_of
 from pipelines.doctor.pools import check_pools, check_quotas, quantity
 from pipelines.doctor.pulls import check_images
+from pipelines.doctor.queues import check_queues
 from pipelines.doctor.records import Release, Severity, Uses
 from tests.pipelines.doctor.cluster_view import Answers, a_node
 
 A100 = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}
 TAINT = {"key": "nvidia.com/gpu", "effect": "NoSchedule", "value": "present"}
+QUEUED = {"a100": {"queue": "gpus"}, "cpu": {}}
+LOCAL_QUEUES = "/apis/kueue.x-k8s.io/v1beta1/namespaces/team-a/localqueues"
+KUEUE_SETTINGS = "/api/v1/namespaces/kueue-system/configmaps/kueue-manager-config"
 KSERVE, TRAINING = "serving.kserve.io", "kubeflow.org"
 
 
@@ -142,6 +147,46 @@ class TestQuotas:
     )
     def test_quantities(self, text, value):
         assert quantity(text) == value
+
+
+class TestQueues:
+    """What pools wait in."""
+
+    def view(self, *conditions, frameworks=("batch/job", "kubeflow.org/pytorchjob")):
+        view = Answers().serve("kueue.x-k8s.io")
+        status = {"conditions": list(conditions), "pendingWorkloads": 2}
+        queue = {"metadata": {"name": "gpus"}, "spec": {"clusterQueue": "all"}, "status": status}
+        view.answers |= {LOCAL_QUEUES: {"items": [queue]}, f"{LOCAL_QUEUES}/gpus": queue}
+        text = orjson.dumps({"integrations": {"frameworks": frameworks}}).decode()
+        view.answers[KUEUE_SETTINGS] = {"data": {"controller_manager_config.yaml": text}}
+        return view
+
+    def test_a_queue_that_lets_work_in(self):
+        (found,) = check_queues(self.view({"type": "Active", "status": "True"}), a_release(pools=QUEUED))
+        assert (found.severity, found.says) == (Severity.OK, "draws from all: 2 wait, 0 are let in")
+
+    def test_a_queue_that_does_not_exist(self):
+        release = a_release(pools={"a100": {"queue": "gpu"}, "cpu": {}})
+        (found,) = check_queues(self.view(), release)
+        assert found.severity is Severity.ERROR
+        assert "there is no LocalQueue gpu in team-a (there is gpus): work of pool a100 would wait" in found.says
+        assert found.mend.startswith("correct cluster.pools.a100.queue, or make the queue")
+
+    def test_a_queue_without_its_cluster_queue(self):
+        stopped = {"type": "Active", "status": "False", "message": "Can't submit new workloads to clusterQueue"}
+        (found,) = check_queues(self.view(stopped), a_release(pools=QUEUED))
+        assert found.severity is Severity.ERROR
+        assert "kubectl describe clusterqueue all" in found.mend
+
+    def test_training_that_kueue_does_not_manage(self):
+        queue, found = check_queues(self.view(frameworks=["batch/job"]), a_release(pools=QUEUED))
+        assert queue.severity is Severity.OK
+        assert found.severity is Severity.WARNING
+        assert "kubeflow.org/pytorchjob" in found.says
+
+    def test_no_queue_and_no_kueue(self):
+        for view, pools in ((self.view(), {"a100": {}, "cpu": {}}), (Answers(), QUEUED)):
+            assert check_queues(view, a_release(pools=pools))[0].severity is Severity.SKIPPED
 
 
 class TestRights:
