@@ -21,7 +21,6 @@ saves a minute a run; otherwise one is booted for the session and removed.
 """
 
 import os
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -82,12 +81,8 @@ def trainer(cluster: Access) -> None:
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest, cluster: Access) -> Iterator[str]:
     """A fresh namespace that enforces a pod security level; deleted when the test is over."""
-    level = getattr(request, "param", "restricted")
-    name = f"t-{secrets.token_hex(4)}"
-    labels = {"pod-security.kubernetes.io/enforce": level, "clsp-test": "true"}
-    cluster.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    with cluster.fresh_namespace(getattr(request, "param", "restricted")) as name:
+        yield name
 
 
 @pytest.fixture

@@ -4,9 +4,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import orjson
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 from components.annotate.main import run as annotate
+from pipelines.cli import app
 from tests.captioning import QUICK, save_voices
+from tests.chart.rendering import CHART, helm, values_file
 from tests.cluster.harness.waiting import until
 from tests.cluster.own_pods import SIZE, cluster_settings, store_of
 from tests.cluster.test_caption_job import ENGINE
@@ -103,3 +107,48 @@ def test_jobs_wait_for_quota_and_are_let_in_one_after_the_other(cluster, namespa
         assert admissions(kubectl, captions, model) == [{"Job"}, {"PyTorchJob"}]
         assert captions.result()
         assert model.result()
+
+
+@pytest.fixture
+def queued_release(cluster, namespace, kueue, keda, prometheus, monkeypatch, tmp_path):
+    """The chart's ci/kueue-values.yaml, installed; runs doctor on it and gives its findings by part."""
+    store_of(cluster, namespace, monkeypatch)
+    chosen = yaml.safe_load(values_file("kueue").read_text())
+    chosen["store"] |= {"bucket": cluster.store.bucket, "prefix": namespace, "endpoint": cluster.store.endpoint}
+    chosen["kueue"]["clusterQueue"] = namespace
+    where = ("--kubeconfig", str(cluster.kubeconfig), "-n", namespace)
+    done = helm("install", "clsp", str(CHART), *where, values=chosen)
+    assert done.returncode == 0, done.stderr
+    files = cluster.kubectl.within(namespace).get("configmap", "clsp-platform")["data"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("CLSP_PLATFORM", str(tmp_path / "platform.yaml"))
+
+    def examine() -> dict[str, dict]:
+        settings = ["--config", str(tmp_path / "clsp.yaml"), "--namespace", namespace, "--json"]
+        answer = CliRunner().invoke(app, ["doctor", *settings])
+        return {finding["part"]: finding for finding in orjson.loads(answer.stdout)}
+
+    yield examine
+    helm("uninstall", "clsp", *where)
+
+
+def test_doctor_finds_the_operators_and_tells_what_queues_lack(cluster, namespace, queued_release, quota):
+    found = queued_release()
+    assert found["Kueue"]["says"] == "kueue.x-k8s.io/v1beta2, version 0.19"
+    assert found["KEDA"]["says"] == "keda.sh/v1alpha1, version 2.18"
+    assert found["queue training"]["severity"] == "error"
+    assert f"there is no LocalQueue training in {namespace} (there is clsp)" in found["queue training"]["says"]
+    assert "correct cluster.pools.h100.queue, or make the queue" in found["queue training"]["mend"]
+    assert found["queue clsp"]["severity"] == "error", "its ClusterQueue is held"
+    quota(False)
+    api = {"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "LocalQueue"}
+    cluster.kubectl.within(namespace).apply(
+        [{**api, "metadata": {"name": "training"}, "spec": {"clusterQueue": namespace}}]
+    )
+
+    def mended() -> bool:
+        now = queued_release()
+        return {now[part]["severity"] for part in ("queue clsp", "queue training")} == {"ok"}
+
+    until("both queues let work in", mended, 60)

@@ -1,6 +1,7 @@
 """What a test gets of a cluster, the same for one that was booted and for a context of the user's."""
 
 import os
+import secrets
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -54,6 +55,17 @@ class Access:
         if not command:
             raise RuntimeError('say how your cluster takes images: CLSP_TEST_IMPORT="kind load image-archive"')
         subprocess.run([*shlex.split(command), str(archive)], check=True)
+
+    @contextmanager
+    def fresh_namespace(self, level: str = "restricted") -> Iterator[str]:
+        """A namespace that enforces a pod security level, for as long as the block runs."""
+        name = f"t-{secrets.token_hex(4)}"
+        labels = {"pod-security.kubernetes.io/enforce": level, "clsp-test": "true"}
+        self.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
+        try:
+            yield name
+        finally:
+            self.kubectl("delete", "namespace", name, "--wait=false")
 
     @contextmanager
     def reach(self, namespace: str, service: str, port: int) -> Iterator[str]:

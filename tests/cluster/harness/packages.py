@@ -15,7 +15,6 @@ PROGRAMS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "unshare": "util-linux",
-    "prometheus": "prometheus",
     "/usr/lib/cni/ptp": "containernetworking-plugins",
 }
 

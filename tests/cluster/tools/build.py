@@ -45,6 +45,7 @@ def key(module_set: ModuleSet) -> str:
     for file in sorted(module_set.folder.iterdir()):
         digest.update(file.name.encode() + file.read_bytes())
     digest.update(repr((sorted(module_set.programs.items()), sorted(module_set.stamps.items()))).encode())
+    digest.update(",".join(module_set.tags).encode())
     return digest.hexdigest()[:16]
 
 
@@ -70,12 +71,13 @@ def build(module_set: ModuleSet) -> Path:
 
 def fill(folder: Path, module_set: ModuleSet) -> None:
     flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in module_set.stamps.items())])
+    tags = ("-tags", ",".join(module_set.tags)) if module_set.tags else ()
     with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as work:
         source = Path(shutil.copytree(module_set.folder, Path(work) / "source"))  # a checkout may change meanwhile
         target = Path(work) / "programs"
         target.mkdir()
         for program, package in module_set.programs.items():
-            options = ("-trimpath", "-ldflags", flags, "-o", str(target / program))
+            options = ("-trimpath", *tags, "-ldflags", flags, "-o", str(target / program))
             go(module_set, "build", *options, package, folder=source)
         target.rename(folder)
 

@@ -15,6 +15,7 @@ KUEUE = "v0.19.2"
 KEDA = "2.18.0"
 TRAINER = "v2.3.0"
 JOBSET = "v0.12.0"
+PROMETHEUS = "3.16.0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +27,14 @@ class ModuleSet:
         module: the module that carries the programs' sources and manifests.
         programs: name of the built program → Go package of its `main`.
         stamps: linker variables → values.
+        tags: build tags, where a program offers to leave out what nobody here needs.
     """
 
     name: str
     module: str
     programs: Mapping[str, str]
     stamps: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -111,6 +114,13 @@ SETS = (
             "keda-adapter": "github.com/kedacore/keda/v2/cmd/adapter",
         },
         {"github.com/kedacore/keda/v2/version.Version": KEDA},
+    ),
+    ModuleSet(
+        "prometheus",
+        "github.com/prometheus/prometheus",
+        {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
+        {"github.com/prometheus/common/version.Version": PROMETHEUS},
+        ("remove_all_sd", "enable_kubernetes_sd"),
     ),
     # Its manifests alone: definitions of monitors and rules.
     ModuleSet("prometheus-operator", "github.com/prometheus-operator/prometheus-operator", {}),

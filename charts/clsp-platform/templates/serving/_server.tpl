@@ -125,6 +125,9 @@ autoScaling:
         target:
           type: Value
           value: {{ ternary $scaling.keda.queuedAudioSeconds $scaling.keda.textsPerSecond (eq .tower "speech") | quote }}
+  behavior:
+    scaleDown:
+      stabilizationWindowSeconds: {{ $scaling.keda.scaleDownSeconds }}
 {{- end }}
 {{- end -}}
 

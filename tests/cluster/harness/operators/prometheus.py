@@ -1,38 +1,24 @@
-"""Prometheus: Debian's server as an image, and the definitions of the objects that its operator reads.
+"""Prometheus: its server as an image, and the definitions of the objects that its operator reads.
 
 The operator itself is not run: tests start a server of their own beside what it watches (tests/cluster/prometheus.py).
 """
 
-import re
-import shutil
-import subprocess
-from pathlib import Path
-
 import yaml
 
-from tests.cluster.harness.images import Image
+from tests.cluster.harness.images import Image, single
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.operators.manifests import Object, install
 from tests.cluster.tools.build import sources
+from tests.cluster.tools.programs import PROMETHEUS
 
-IMAGE = "docker.io/prom/prometheus:debian"
+IMAGE = f"quay.io/prometheus/prometheus:v{PROMETHEUS}"
 PROGRAM = "/bin/prometheus"
 KIND = "podmonitors.monitoring.coreos.com"
 DEFINITIONS = ("podmonitors", "servicemonitors", "prometheusrules")
 
 
 def images() -> list[Image]:
-    """The server with the few libraries that it is linked to.
-
-    Raises:
-        FileNotFoundError: it is not installed.
-    """
-    program = shutil.which("prometheus")
-    if program is None:
-        raise FileNotFoundError("prometheus is missing: make cluster-packages")
-    linked = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    libraries = {path: Path(path) for path in re.findall(r"(/\S+) \(0x", linked)}
-    return [Image([IMAGE], {PROGRAM: Path(program), **libraries}, [PROGRAM])]
+    return [single("prometheus", PROGRAM, IMAGE)]
 
 
 def apply(kubectl: Kubectl) -> None:

@@ -1,0 +1,166 @@
+"""A release under load: replicas follow what waits and come back, Prometheus sees it, and an alert tells when it dies.
+
+One release with the chart's own ci/keda-values.yaml, its real image, a tiny model, KEDA and Prometheus; its tests go
+from load to ruin, in the order of this file.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import yaml
+
+from clsp.config import RegisterSettings
+from components.register.main import run as register
+from serving.client import EmbeddingClient, audio_part
+from tests.chart.rendering import CHART, helm, values_file
+from tests.cluster.harness.access import Access
+from tests.cluster.harness.kubectl import Kubectl
+from tests.cluster.harness.waiting import until
+from tests.cluster.own_pods import SECRET, store_of
+from tests.cluster.prometheus import NAME, PORT, Prometheus, start
+from tests.cluster.role_images import import_images
+from tests.handovers import make_parents
+from tests.tiny_model import encoded, tone
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
+
+ENDPOINT = "clsp-speech"
+SERVICE = f"{ENDPOINT}-predictor"
+SERIES = 'job="clsp-endpoints",tower="speech"'
+CALLERS, SECONDS = 12, 20.0
+ENOUGH = 60  # of these seconds of audio before one replica another is started
+SIZE = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is installed, and where it is looked at."""
+
+    kubectl: Kubectl
+    prometheus: Prometheus
+    url: str
+
+    def replicas(self) -> int:
+        """Replicas that are ready."""
+        return int(self.kubectl.get("deployment", SERVICE)["status"].get("readyReplicas", 0))
+
+
+def values(cluster: Access, namespace: str, version: str) -> dict:
+    """ci/keda-values.yaml, in a size for this cluster, at the pace of a test."""
+    chosen: dict = yaml.safe_load(values_file("keda").read_text())
+    chosen["store"] |= {"bucket": cluster.store.bucket, "prefix": namespace, "secretName": SECRET}
+    chosen["store"] |= {"endpoint": cluster.store.endpoint}
+    serving = chosen["serving"]
+    serving["model"] = {"uri": version}
+    serving["speech"] = {"minReplicas": 1, "maxReplicas": 2, "resources": SIZE}
+    serving["text"] = {"enabled": False}
+    serving["settings"] = {"threads": 1, "batch_seconds": SECONDS}
+    serving["autoscaling"]["keda"] |= {
+        "prometheusUrl": f"http://{NAME}.{namespace}.svc.cluster.local:{PORT}",
+        "queuedAudioSeconds": ENOUGH,
+        "scaleDownSeconds": 5,
+    }
+    chosen["monitoring"] = {"monitors": {"enabled": True, "interval": "1s"}, "rules": {"enabled": True}}
+    return chosen | {"tests": {"enabled": False}}
+
+
+@pytest.fixture(scope="module")
+def release(cluster: Access, keda: None, prometheus: None, tmp_path_factory: pytest.TempPathFactory):
+    """The release, its endpoint ready, and a Prometheus that watches it."""
+    import_images(cluster, "embedder")
+    with cluster.fresh_namespace() as namespace, pytest.MonkeyPatch.context() as patch:
+        kubectl = cluster.kubectl.within(namespace)
+        store = store_of(cluster, namespace, patch)
+        parents = make_parents(store, tmp_path_factory.mktemp("model"))
+        register(store=store.uri, run_id="r", settings=RegisterSettings().model_dump_json(), **parents)
+        where = ("--kubeconfig", str(cluster.kubeconfig), "-n", namespace)
+        done = helm("install", "clsp", str(CHART), *where, values=values(cluster, namespace, "clsp@latest"))
+        assert done.returncode == 0, done.stderr
+        monitors, rules = kubectl.get("podmonitors")["items"], kubectl.get("prometheusrules")["items"]
+        start(cluster.kubectl, namespace, monitors, [quickened(rule) for rule in rules])
+        kubectl.wait("condition=Ready", f"inferenceservice/{ENDPOINT}")
+        with cluster.reach(namespace, NAME, PORT) as seen, cluster.reach(namespace, SERVICE, 80) as url:
+            yield Release(kubectl, Prometheus(seen, ""), url)
+        helm("uninstall", "clsp", *where)
+
+
+def quickened(rule: dict) -> dict:
+    """The rules with the alerts' minutes made seconds: nothing else of them is changed."""
+    for group in rule["spec"]["groups"]:
+        for one in group["rules"]:
+            if "for" in one:
+                one["for"] = one["for"].replace("m", "s")
+    return rule
+
+
+@contextmanager
+def load(url: str) -> Iterator[None]:
+    """Callers that each send a clip, wait for its vector, and send it again."""
+    part = audio_part(encoded(tone(SECONDS)))
+    over = threading.Event()
+
+    def call() -> None:
+        while not over.is_set():
+            try:
+                httpx.post(f"{url}/v1/embeddings", json={"input": [part]}, timeout=30, trust_env=False)
+            except httpx.HTTPError:
+                over.wait(0.1)
+
+    callers = [threading.Thread(target=call) for _ in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for caller in callers:
+            caller.join()
+
+
+def test_prometheus_scrapes_the_pods_and_takes_the_rules(release: Release) -> None:
+    watched = release.prometheus
+    until("the pod is scraped", lambda: watched.value(f"up{{{SERIES}}}") == 1.0, 60)
+    with EmbeddingClient(release.url) as client:
+        client.embed_audio([encoded(tone(1.0))])
+        served = client.describe()
+    (info,) = watched.query(f"clsp_serving_model_info{{{SERIES}}}")
+    assert info["metric"]["sha256"] == served["sha256"]
+    until("it counts", lambda: watched.value(f'clsp_serving_items_total{{{SERIES},kind="audio"}}') >= 1.0, 30)
+    rules = watched.rules()
+    wanted = {one["name"] for one in rules if one["type"] == "alerting"}
+    assert {"ClspSpeechEndpointDown", "ClspQueueLong", "ClspErrorBudgetBurnsFast"} <= wanted
+    until("every rule was evaluated", lambda: {one["health"] for one in watched.rules()} == {"ok"}, 30)
+
+
+def test_replicas_follow_the_seconds_of_audio_that_wait(release: Release) -> None:
+    kubectl = release.kubectl
+    kubectl.wait("condition=Ready", f"scaledobject/{SERVICE}")
+    assert release.replicas() == 1
+    with load(release.url):
+        until("a second replica is ready", lambda: release.replicas() == 2, 180)
+        assert release.prometheus.value(f"sum(clsp_serving_queued_audio_seconds{{{SERIES}}})") > ENOUGH
+    kubectl.wait("jsonpath={.spec.replicas}=1", f"deployment/{SERVICE}", timeout=120)
+
+
+def test_an_endpoint_that_dies_is_told(release: Release) -> None:
+    """Its credentials are taken away and its pod with them: the next one cannot load the model."""
+    kubectl = release.kubectl
+    kubectl("patch", "secret", SECRET, "--type=merge", "-p", '{"stringData": {"AWS_SECRET_ACCESS_KEY": "wrong"}}')
+    kubectl("delete", "pods", "-l", "app.kubernetes.io/component=speech", "--wait=false", "--grace-period=1")
+
+    def firing() -> dict:
+        return {
+            alert["labels"]["severity"]: alert
+            for rule in release.prometheus.rules()
+            if rule["name"] == "ClspSpeechEndpointDown"
+            for alert in rule["alerts"]
+            if alert["state"] == "firing"
+        }
+
+    alerts = until("the alert fires", firing, 120)
+    assert alerts["page"]["labels"]["release"] == "clsp"
+    assert "describe inferenceservice clsp-speech" in alerts["page"]["annotations"]["runbook"]
