@@ -17,6 +17,11 @@ UNITS = Gauge("clsp_step_units", "Units of work that the step has in all", ("ste
 DONE_UNITS = Gauge("clsp_step_done_units", "Units of work that are done, those of earlier runs included", ("step",))
 LEFT_SECONDS = Gauge("clsp_step_left_seconds", "Expected time to the end of the step", ("step",))
 FACT = Gauge("clsp_step_fact", "A number of the step's progress line, such as a loss", ("step", "fact"))
+CHECKPOINT = Gauge(
+    "clsp_step_checkpoint_timestamp_seconds",
+    "When the newest checkpoint was committed; before the first, when the step began",
+    ("step",),
+)
 ROWS = Counter("clsp_step_rows_total", "Rows by what became of them", ("step", "outcome", "reason"))
 
 log = get_logger(__name__)
@@ -44,6 +49,11 @@ def report_progress(step: str, done: int, total: int, left: float | None, facts:
     for name, value in facts.items():
         if isinstance(value, int | float):
             FACT.labels(step, name).set(value)
+
+
+def report_checkpoint(step: str) -> None:
+    """Say that the state of ``step`` is safe as of now: it has just begun or gone on, or a checkpoint was committed."""
+    CHECKPOINT.labels(step).set_to_current_time()
 
 
 def count_rows(step: str, result: Any) -> None:

@@ -21,6 +21,7 @@ from clsp.audio.fbank import SAMPLING_RATE
 from clsp.config.serving import ServeSettings
 from clsp.logs import get_logger
 from serving import metrics
+from serving.drift import Drift
 from serving.errors import RequestError, expired, overloaded
 from serving.queues import Item, Job, Queue, Vectors
 
@@ -47,6 +48,7 @@ class Engine:
         self._changed = threading.Condition()
         self._turns: deque[Queue] = deque()  # the queues that hold something
         self._busy_until = 0.0  # when the forward that runs now is expected to end
+        self._drift = {kind: Drift(kind) for kind in self._limits}
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="device", daemon=True)
 
@@ -168,6 +170,7 @@ class Engine:
         with self._changed:
             queue.measure(sum(lengths), time.monotonic() - started)
             self._busy_until = 0.0
+        self._drift[queue.name].add(vectors)
         for item, vector in zip(items, vectors, strict=True):
             _deliver(item, vector)
 

@@ -16,6 +16,9 @@ BATCH_FILL = Histogram(
     ("kind",),
     buckets=(0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
 )
+MEAN_NORM = Gauge(
+    "clsp_serving_embedding_mean_norm", "Length of the mean of the latest vectors: 1 when all are alike", ("kind",)
+)
 MODEL = Gauge("clsp_serving_model_info", "The served model; always 1", ("name", "version", "sha256"))
 SWAPS = Counter("clsp_serving_model_swaps_total", "New versions that took over, or could not", ("outcome",))
 WARM_UP_SECONDS = Gauge("clsp_serving_warm_up_seconds", "First run of the towers of the newest version")

@@ -15,7 +15,7 @@ from clsp.errors import DataError, StorageError
 from clsp.logs import get_logger
 from clsp.training.average import RunningAverage
 from clsp.training.checkpoints import Checkpoint, Checkpoints
-from clsp.training.reporting import Reporter
+from clsp.training.reporting import Reporter, step_name
 from clsp.training.rows import ProgressRow
 from clsp.training.saver import Saver
 from clsp.training.stopping import InterruptionError, StopRequest, told_to_stop
@@ -42,7 +42,7 @@ def run_steps(
     reporter = Reporter(trainer.objective.stage, end, trainer.world, loader.waited, journal, every)
     with (
         (stop or StopRequest()).heard() as request,
-        Saver(checkpoints, trainer.world) as saver,
+        Saver(checkpoints, trainer.world, step_name(trainer.objective.stage)) as saver,
         reporter.running(start),
     ):
         run = _Run(trainer, loader, saver, average, request, settings.every, end, start)

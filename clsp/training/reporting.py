@@ -15,6 +15,11 @@ from clsp.training.rows import ProgressRow
 from clsp.training.world import World
 
 
+def step_name(stage: str) -> str:
+    """What progress lines and metrics call a stage."""
+    return f"train_{stage}"
+
+
 @dataclass
 class Reporter:
     """Counts the steps of a stage and keeps the facts of its next progress line.
@@ -34,7 +39,7 @@ class Reporter:
     def __post_init__(self) -> None:
         self._started = self.clock()
         self._waited_before = self.waited.seconds
-        self._progress = Progress(f"train_{self.stage}", self.steps, "steps")
+        self._progress = Progress(step_name(self.stage), self.steps, "steps")
 
     def running(self, start: int) -> AbstractContextManager[object]:
         """Context of the run; the last line is printed at its end."""

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from clsp import metrics
 from clsp.errors import StorageError
 from clsp.logs import get_logger
 from clsp.training.checkpoints import Checkpoint, Checkpoints, share_of
@@ -28,6 +29,7 @@ class Saver:
 
     checkpoints: Checkpoints
     world: World
+    step_name: str = "train"
     blocked_seconds: float = 0.0
     saved: int = 0
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "checkpoint"))
@@ -81,9 +83,12 @@ class Saver:
         except StorageError as error:
             raise _unsaved(step, error) from error
         self.saved += 1
+        metrics.report_checkpoint(self.step_name)
         log.info("checkpoint_saved", step=step, shares=len(names))
 
     def __enter__(self) -> Self:
+        if self.world.leads:
+            metrics.report_checkpoint(self.step_name)
         return self
 
     def __exit__(

@@ -79,6 +79,16 @@ def _queue(admitted: str) -> Series:
     }
 
 
+def _mean(last_hour: float) -> Series:
+    return {f'clsp_serving_embedding_mean_norm{{{STABLE},kind="audio"}}': f"0.3x1500 {last_hour}x100"}
+
+
+def _world(later: int) -> Series:
+    return {f'clsp_step_fact{{{WORKER},step="train_stage1",fact="world"}}': f"16x40 {later}x20"}
+
+
+WORKER = 'namespace="speech",pod="clsp-train-stage1-1-worker-0"'
+_CHECKPOINT = f'clsp_step_checkpoint_timestamp_seconds{{{WORKER},step="train_stage1"}}'
 _JOB = 'namespace="speech",job_name="clsp-annotate"'
 CASES = {
     "ClspSpeechEndpointDown": Case({f"up{{{STABLE}}}": "1x30 0x30"}, {f"up{{{STABLE}}}": "1x60"}),
@@ -113,6 +123,9 @@ CASES = {
         _histogram("clsp_serving_decode_seconds", 90, 10), _histogram("clsp_serving_decode_seconds", 99, 1)
     ),
     "ClspBatchesPadded": Case(_fill(40), _fill(80), minutes=180),
+    "ClspEmbeddingsDrift": Case(_mean(0.9), _mean(0.4), minutes=1600),
+    "ClspCheckpointOld": Case({_CHECKPOINT: "60x180"}, {_CHECKPOINT: "0+60x180"}, minutes=180),
+    "ClspTrainingShrunk": Case(_world(8), _world(16)),
     "ClspVersionsDiffer": Case(_models("a", "b"), _models("a", "a")),
     "ClspCanaryFails": Case(_canary(5), _canary(0)),
     "ClspJobFailed": Case(

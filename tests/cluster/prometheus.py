@@ -112,10 +112,9 @@ def _pod() -> Object:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A server that runs; ``inside`` is its URL for pods, ``url`` for this machine."""
+    """A server that runs, at its URL for this machine."""
 
     url: str
-    inside: str
 
     def query(self, expression: str) -> list[Object]:
         """The vector of an expression now: a list of ``metric`` and ``value``."""

@@ -4,8 +4,9 @@ One release with the chart's own ci/keda-values.yaml, its real image, a tiny mod
 from load to ruin, in the order of this file.
 """
 
+import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ import yaml
 
 from clsp.config import RegisterSettings
 from components.register.main import run as register
+from pipelines.doctor.records import Release as Records
+from pipelines.doctor.records import Severity
+from pipelines.doctor.services import check_prometheus
 from serving.client import EmbeddingClient, audio_part
 from tests.chart.rendering import CHART, helm, values_file
 from tests.cluster.harness.access import Access
@@ -23,6 +27,7 @@ from tests.cluster.harness.waiting import until
 from tests.cluster.own_pods import SECRET, store_of
 from tests.cluster.prometheus import NAME, PORT, Prometheus, start
 from tests.cluster.role_images import import_images
+from tests.cluster.tools.programs import PROMETHEUS
 from tests.handovers import make_parents
 from tests.tiny_model import encoded, tone
 
@@ -38,11 +43,17 @@ SIZE = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "
 
 @dataclass(frozen=True)
 class Release:
-    """What is installed, and where it is looked at."""
+    """What is installed, and where it is looked at.
+
+    Attributes:
+        helm: runs a verb of helm on it with values.
+    """
 
     kubectl: Kubectl
     prometheus: Prometheus
     url: str
+    values: dict
+    helm: Callable[..., None]
 
     def replicas(self) -> int:
         """Replicas that are ready."""
@@ -78,14 +89,19 @@ def release(cluster: Access, keda: None, prometheus: None, tmp_path_factory: pyt
         parents = make_parents(store, tmp_path_factory.mktemp("model"))
         register(store=store.uri, run_id="r", settings=RegisterSettings().model_dump_json(), **parents)
         where = ("--kubeconfig", str(cluster.kubeconfig), "-n", namespace)
-        done = helm("install", "clsp", str(CHART), *where, values=values(cluster, namespace, "clsp@latest"))
-        assert done.returncode == 0, done.stderr
+
+        def run(verb: str, *arguments: str, **given: dict) -> None:
+            done = helm(verb, "clsp", *arguments, *where, **given)
+            assert done.returncode == 0, done.stderr
+
+        chosen = values(cluster, namespace, "clsp@latest")
+        run("install", str(CHART), values=chosen)
         monitors, rules = kubectl.get("podmonitors")["items"], kubectl.get("prometheusrules")["items"]
         start(cluster.kubectl, namespace, monitors, [quickened(rule) for rule in rules])
         kubectl.wait("condition=Ready", f"inferenceservice/{ENDPOINT}")
         with cluster.reach(namespace, NAME, PORT) as seen, cluster.reach(namespace, SERVICE, 80) as url:
-            yield Release(kubectl, Prometheus(seen, ""), url)
-        helm("uninstall", "clsp", *where)
+            yield Release(kubectl, Prometheus(seen), url, chosen, run)
+        run("uninstall")
 
 
 def quickened(rule: dict) -> dict:
@@ -130,6 +146,8 @@ def test_prometheus_scrapes_the_pods_and_takes_the_rules(release: Release) -> No
     (info,) = watched.query(f"clsp_serving_model_info{{{SERIES}}}")
     assert info["metric"]["sha256"] == served["sha256"]
     until("it counts", lambda: watched.value(f'clsp_serving_items_total{{{SERIES},kind="audio"}}') >= 1.0, 30)
+    (found,) = check_prometheus(Records(prometheus=watched.url))
+    assert (found.severity, found.says) == (Severity.OK, f"{watched.url}, version {PROMETHEUS}")
     rules = watched.rules()
     wanted = {one["name"] for one in rules if one["type"] == "alerting"}
     assert {"ClspSpeechEndpointDown", "ClspQueueLong", "ClspErrorBudgetBurnsFast"} <= wanted
@@ -144,6 +162,19 @@ def test_replicas_follow_the_seconds_of_audio_that_wait(release: Release) -> Non
         until("a second replica is ready", lambda: release.replicas() == 2, 180)
         assert release.prometheus.value(f"sum(clsp_serving_queued_audio_seconds{{{SERIES}}})") > ENOUGH
     kubectl.wait("jsonpath={.spec.replicas}=1", f"deployment/{SERVICE}", timeout=120)
+
+
+def test_replicas_follow_the_cpu(release: Release) -> None:
+    """The same release without KEDA: a HorizontalPodAutoscaler on what metrics-server measures."""
+    changed = copy.deepcopy(release.values)
+    changed["serving"]["autoscaling"] = {"hpa": {"enabled": True, "cpuPercent": 200}}
+    release.helm("upgrade", str(CHART), values=changed)
+    kubectl = release.kubectl
+    kubectl("wait", "--for=create", f"hpa/{SERVICE}", "--timeout=60s")
+    with load(release.url):
+        until("a second replica is ready", lambda: release.replicas() == 2, 180)
+    (metric,) = kubectl.get("hpa", SERVICE)["spec"]["metrics"]
+    assert metric["resource"]["name"] == "cpu"
 
 
 def test_an_endpoint_that_dies_is_told(release: Release) -> None:

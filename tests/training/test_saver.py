@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from prometheus_client import REGISTRY
 
 from clsp.errors import StorageError
 from clsp.training.checkpoints import Checkpoint, Checkpoints
@@ -43,6 +44,25 @@ def test_what_is_saved_is_the_state_at_the_call(store):
         gate.set()
     assert torch.equal(checkpoints.latest().tensors["w"], torch.arange(10.0))
     assert saver.saved == 1
+
+
+def test_when_the_state_was_last_safe_is_told(store, monkeypatch):
+    def told():
+        return REGISTRY.get_sample_value("clsp_step_checkpoint_timestamp_seconds", {"step": "train_told"})
+
+    refusing, now = Refusing(store), 1000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    with Saver(Checkpoints(refusing, "c"), World(), "train_told") as saver:
+        assert told() == 1000.0, "a run that begins or goes on has lost nothing yet"
+        now = 2000.0
+        saver.save(checkpoint(5, torch.zeros(3)))
+        saver.settle()
+        assert told() == 2000.0
+        refusing.full, now = True, 3000.0
+        saver.save(checkpoint(10, torch.zeros(3)))
+        with pytest.raises(StorageError):
+            saver.settle()
+    assert told() == 2000.0, "what was not committed is not safe"
 
 
 def test_a_full_store_is_a_clear_error_and_the_checkpoint_before_is_intact(store):

@@ -64,6 +64,11 @@
   "expr" (printf "sum by (namespace, tower) (rate(clsp_serving_batch_fill_ratio_sum{%s}[1h]))\n  / sum by (namespace, tower) (rate(clsp_serving_batch_fill_ratio_count{%s}[1h])) < %v" $series $series $limits.batchFill)
   "summary" "Only {{ $value | humanizePercentage }} of each batch of the {{ $labels.tower }} endpoint is sound or text, the rest padding"
   "runbook" "Long and short inputs are mixed: lower serving.settings.batch_seconds (or batch_tokens), or send inputs of like length together.") }}
+{{- $mean := printf "clsp_serving_embedding_mean_norm{%s}" $series }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspEmbeddingsDrift" "severity" "ticket" "for" "15m"
+  "expr" (printf "abs(avg by (namespace, tower, kind) (avg_over_time(%s[1h]))\n  - avg by (namespace, tower, kind) (avg_over_time(%s[1d] offset 1h))) > %v" $mean $mean $limits.embeddingDrift)
+  "summary" "The {{ $labels.kind }} vectors of the {{ $labels.tower }} endpoint differ from yesterday's: their mean is {{ $value | humanize }} longer or shorter"
+  "runbook" "Callers send something else (silence, one sentence again and again, another language), or a new model took over: compare clsp_serving_model_info, and a known clip's vector with clsp embed. Indexes built before may no longer match.") }}
 {{- include "clsp.alert" (dict "root" . "name" "ClspVersionsDiffer" "severity" "ticket" "for" "30m"
   "expr" (printf `count by (namespace) (count by (namespace, sha256) (clsp_serving_model_info{%s,pod!~".*-canary-predictor-.*"})) > 1` $series)
   "summary" "The endpoints of {{ $labels.namespace }} serve {{ $value }} different models, whose vectors cannot be compared"

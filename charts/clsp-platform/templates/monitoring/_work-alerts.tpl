@@ -18,6 +18,15 @@
   and on (namespace, pod, container) increase(kube_pod_container_status_restarts_total{%s}[30m]) > 0` $pods $pods)
   "summary" "Container {{ $labels.container }} of {{ $labels.pod }} was killed for memory"
   "runbook" "Raise its memory limit, or make its work smaller: batch_seconds of serving, segments_per_unit of annotation, loader.cache_mib of training.") }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspCheckpointOld" "severity" "page" "for" "5m"
+  "expr" (printf `time() - max by (namespace, step) (clsp_step_checkpoint_timestamp_seconds{%s}) > %v * 60` $pods $limits.checkpointMinutes)
+  "summary" "The newest checkpoint of {{ $labels.step }} is {{ $value | humanizeDuration }} old"
+  "runbook" "All work since then is lost if a pod dies. The log of the leading worker says checkpoint_saved, or why not; if its steps stand still, delete that pod and the others go on. If each step is slow, lower train.checkpoint.every.") }}
+{{- $world := printf `clsp_step_fact{%s,fact="world"}` $pods }}
+{{- include "clsp.alert" (dict "root" . "name" "ClspTrainingShrunk" "severity" "ticket" "for" "10m"
+  "expr" (printf "max by (namespace, step) (%s)\n  < max by (namespace, step) (max_over_time(%s[1h]))" $world $world)
+  "summary" "{{ $labels.step }} goes on with {{ $value }} processes, fewer than an hour ago"
+  "runbook" "A node was lost or taken, and training is slower until another joins: kubectl get pods says which worker is missing and why. With fewer nodes for good, lower cluster.train.max_nodes.") }}
 {{- include "clsp.alert" (dict "root" . "name" "ClspEngineStalled" "severity" "page" "for" "30m"
   "expr" (printf `sum by (namespace, pod) (vllm:num_requests_running{namespace="%s"}) > 0
   and sum by (namespace, pod) (rate(vllm:generation_tokens_total{namespace="%s"}[10m])) == 0` .Release.Namespace .Release.Namespace)
