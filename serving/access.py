@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
+from google.protobuf.message import DecodeError
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +23,7 @@ from serving.kserve_sdk import AsyncServerInterceptor, StatusCode
 from serving.tracing import parent_of, tracer
 
 log = get_logger("access")
+_UNREADABLE = object()
 _OPEN_PATHS = ("/v2/health/", "/metrics")
 _MODELS, _READY = "/v2/models/", "/ready"
 _OPEN_CALLS = ("ServerLive", "ServerReady", "ModelReady")
@@ -116,12 +118,19 @@ def is_open(path: str) -> bool:
     return path.startswith(_OPEN_PATHS) or (path.startswith(_MODELS) and path.endswith(_READY))
 
 
-class CallAccess(AsyncServerInterceptor):
+class CallAccess(AsyncServerInterceptor):  # type: ignore[misc]
     """The same for gRPC: UNAUTHENTICATED without a valid key in the call's metadata."""
 
     def __init__(self, keys: ApiKeys, *, logged: bool) -> None:
         self._keys = keys
         self._logged = logged
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
+        """As the base class, but a message that cannot be read comes through to be refused by name."""
+        handler = await super().intercept_service(continuation, handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        return handler._replace(request_deserializer=_tolerant(handler.request_deserializer))
 
     async def intercept(
         self, method: Callable[[Any, Any], Awaitable[Any]], request_or_iterator: Any, context: Any, method_name: str
@@ -135,6 +144,8 @@ class CallAccess(AsyncServerInterceptor):
             started, caller = time.monotonic(), ""
             try:
                 caller = await self._caller(called, headers, context)
+                if request_or_iterator is _UNREADABLE:
+                    await context.abort(StatusCode.INVALID_ARGUMENT, "bad_message: the message cannot be read")
                 token = enter(Call(identity, Asker(caller, _seconds(context))))
                 try:
                     with tracer().start_as_current_span(
@@ -159,6 +170,16 @@ class CallAccess(AsyncServerInterceptor):
         except RequestError as error:
             await context.abort(StatusCode.UNAUTHENTICATED, f"{error.code}: {error.message}. {error.hint}")
             raise
+
+
+def _tolerant(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def read_or_mark(data: bytes) -> Any:
+        try:
+            return read(data)
+        except DecodeError:
+            return _UNREADABLE
+
+    return read_or_mark
 
 
 def _seconds(context: Any) -> float:

@@ -29,15 +29,15 @@ _HTTP: dict[type[Exception], tuple[int, str, str]] = {
     ModelNotReady: (503, "not_ready", "wait for /v2/health/ready"),
     ServerNotReady: (503, "not_ready", "wait for /v2/health/ready"),
     ServerNotLive: (503, "not_ready", "wait for /v2/health/ready"),
-    NotImplementedError: (501, "unsupported", "see /openapi.json for what is offered"),
-    UnsupportedProtocol: (501, "unsupported", "see /openapi.json for what is offered"),
+    NotImplementedError: (404, "unsupported", "see /openapi.json for what is offered"),
+    UnsupportedProtocol: (404, "unsupported", "see /openapi.json for what is offered"),
 }
 _GRPC = {
     400: StatusCode.INVALID_ARGUMENT,
+    403: StatusCode.PERMISSION_DENIED,
     404: StatusCode.NOT_FOUND,
     413: StatusCode.INVALID_ARGUMENT,
     429: StatusCode.RESOURCE_EXHAUSTED,
-    501: StatusCode.UNIMPLEMENTED,
     503: StatusCode.UNAVAILABLE,
 }
 

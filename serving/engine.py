@@ -164,8 +164,7 @@ class Engine:
                 vectors = queue.encode([item.payload for item in items]).numpy()
         except Exception as error:
             log.exception("forward_failed", kind=queue.name, items=len(items), error=type(error).__name__)
-            for item in items:
-                item.job.finish(RequestError(500, "internal", "the model failed", hint="see the server's log"))
+            self._forward_alone(queue, items)
             return
         with self._changed:
             queue.measure(sum(lengths), time.monotonic() - started)
@@ -173,6 +172,14 @@ class Engine:
         self._drift[queue.name].add(vectors)
         for item, vector in zip(items, vectors, strict=True):
             _deliver(item, vector)
+
+    def _forward_alone(self, queue: Queue, items: list[Item]) -> None:
+        """After a batch failed: what is wrong with one request must not be the trouble of its neighbours."""
+        if len(items) == 1:
+            items[0].job.finish(RequestError(500, "internal", "the model failed", hint="see the server's log"))
+            return
+        for item in items:
+            self._forward(queue, [item])
 
 
 def _deliver(item: Item, vector: Vectors) -> None:

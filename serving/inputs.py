@@ -18,6 +18,7 @@ from clsp.audio.fbank import SAMPLING_RATE
 from clsp.audio.resample import resample
 from clsp.config.serving import ServeSettings
 from clsp.errors import DataError
+from clsp.model.waveforms import LOUDEST
 from serving.errors import bad_request, too_large
 from serving.objects import Objects
 
@@ -123,6 +124,8 @@ def to_waveform(item: Sound, objects: Objects, settings: ServeSettings, longest_
     _check_duration(len(samples) / SAMPLING_RATE, settings, longest_seconds)
     if not np.isfinite(samples).all():
         raise DataError("samples are not finite", hint="check how the sound was made")
+    if np.abs(samples).max() > LOUDEST:
+        raise DataError("samples lie far outside of full scale", hint="floating-point sounds range from -1 to 1")
     return samples
 
 

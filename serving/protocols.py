@@ -131,6 +131,6 @@ def _waveforms(samples: Any, lengths: Any, rate: Any) -> Iterator[WaveformInput]
         yield WaveformInput(np.ascontiguousarray(row[:end], np.float32), rate)
 
 
-def unsupported(what: str) -> RequestError:
-    """501 for a part of a protocol that this server does not offer."""
-    return RequestError(501, "unsupported", f"{what} is not offered", hint="start a server with the model you want")
+def forbidden(what: str) -> RequestError:
+    """403 for a part of a protocol that is the operator's and no caller's."""
+    return RequestError(403, "forbidden", f"{what} is not for callers", hint="the operator moves the alias it serves")

@@ -25,7 +25,7 @@ from serving.catalogue import Catalogue
 from serving.grpc_server import start_grpc
 from serving.keys import ApiKeys
 from serving.kserve_sdk import InferenceServicer, ModelRepositoryExtension, ModelServer, RESTServer, app
-from serving.protocols import EmbedderModel, unsupported
+from serving.protocols import EmbedderModel, forbidden
 from serving.refresh import Refresher
 from serving.routes import build_router
 from serving.service import EmbeddingService
@@ -91,10 +91,10 @@ class _FixedRepository(ModelRepositoryExtension):  # type: ignore[misc]
     """A caller may not load or unload models."""
 
     async def load(self, model_name: str) -> None:  # noqa: ARG002
-        raise unsupported("loading models")
+        raise forbidden("loading models")
 
     async def unload(self, model_name: str) -> None:  # noqa: ARG002
-        raise unsupported("unloading models")
+        raise forbidden("unloading models")
 
 
 class _Http(uvicorn.Server):
@@ -119,6 +119,7 @@ def _uvicorn_config(application: ASGIApp, settings: ServeSettings) -> uvicorn.Co
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.grace_seconds,
         ssl_certfile=settings.tls_cert_file or None,
         ssl_keyfile=settings.tls_key_file or None,

@@ -34,6 +34,9 @@ class ServeSettings(Section):
     compiled: bool = Field(False, description="Compile the towers: faster, but each new shape is slow once")
     threads: int = Field(0, ge=0, description="CPU threads of a forward; 0 leaves it to torch")
     decode_workers: int = Field(2, ge=1, description="Threads that decode, resample and tokenize")
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="Idle connections stay this long; longer than those of the proxies before the server"
+    )
     max_body_bytes: int = Field(32 * 2**20, gt=0, description="Largest request")
     max_items: int = Field(256, ge=1, description="Inputs of one request")
     max_text_characters: int = Field(8192, ge=1, description="Longest text that is tokenized")

@@ -17,7 +17,7 @@ from clsp.model.frontend import MIN_FRAMES
 
 Waveforms = Tensor | NDArray[np.float32] | Sequence[Tensor | NDArray[np.float32]]
 # Full scale is 1 and decoders overshoot it a little; integers kept as floats go to 32,768.
-_LOUDEST = 128.0
+LOUDEST = 128.0
 
 
 def read_waveforms(waveforms: Waveforms, lengths: Tensor | Sequence[int] | None) -> list[Tensor]:
@@ -70,6 +70,6 @@ def _checked(clip: Tensor, position: int) -> Tensor:
     low, high = clip.aminmax()
     if not bool(torch.isfinite(low) & torch.isfinite(high)):
         raise DataError(f"clip {position} holds samples that are not finite", hint="check how it was decoded")
-    if max(-float(low), float(high)) > _LOUDEST:
+    if max(-float(low), float(high)) > LOUDEST:
         raise DataError(f"clip {position} is not in [-1, 1]", hint="scale samples to [-1, 1]: int16 / 32768")
     return clip

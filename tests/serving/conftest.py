@@ -10,7 +10,9 @@ from serving.client import EmbeddingClient
 from serving.launch import running_server
 from tests.tiny_model import write_tiny_model
 
-SETTINGS = ServeSettings(max_body_bytes=2**20, max_items=8, max_audio_seconds=5.0, max_text_characters=400, threads=1)
+SETTINGS = ServeSettings(
+    max_body_bytes=2**20, max_items=8, max_audio_seconds=5.0, max_text_characters=400, threads=1, access_log=False
+)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def collector():
 
 def test_requests_leave_a_line_and_a_span_with_their_id_and_without_content(version, collector):
     url, sent = collector
-    settings = SETTINGS.model_copy(update={"trace_endpoint": url})
+    settings = SETTINGS.model_copy(update={"trace_endpoint": url, "access_log": True})
     command = [sys.executable, "-m", "serving", version.uri, "--settings", settings.model_dump_json()]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

@@ -204,6 +204,20 @@ async def test_a_failing_batch_fails_its_requests_only(started):
 
 
 @pytest.mark.anyio
+async def test_what_is_wrong_with_one_request_is_not_the_trouble_of_its_neighbours(started):
+    first = await held(started)
+    good = asyncio.create_task(started.engine.embed_speech(clips(14, 12)))
+    bad = asyncio.create_task(started.engine.embed_speech(clips(13)))
+    await asyncio.sleep(0)
+    started.model.gate.set()
+    assert (await good).tolist() == [[14.0], [12.0]]
+    with pytest.raises(RequestError, match="the model failed"):
+        await bad
+    assert [14, 12, 13] in started.model.batches
+    await first
+
+
+@pytest.mark.anyio
 async def test_closing_finishes_what_waits_and_refuses_the_rest():
     model = Fake()
     engine = OneModel(model)

@@ -84,7 +84,7 @@ def test_other_routes(server):
     refused(httpx.post(f"{server.url}/v1/models/other:predict", json={"instances": TEXTS}), 404, "model_not_found")
     refused(httpx.post(f"{server.url}/v1/models/clsp:predict", json={"inputs": TEXTS}), 400, "bad_request")
     refused(httpx.post(f"{server.url}/v1/similarity", json={"texts": TEXTS, "clips": []}), 400, "bad_request")
-    refused(httpx.post(f"{server.url}/v2/repository/models/clsp/unload"), 501, "unsupported")
+    refused(httpx.post(f"{server.url}/v2/repository/models/clsp/unload"), 403, "forbidden")
 
 
 @pytest.mark.parametrize(
