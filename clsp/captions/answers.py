@@ -48,11 +48,14 @@ def read_answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer 
 
 def _read_message(data: bytes) -> Answer | Fault:
     try:
-        message = orjson.loads(data)["choices"][0]["message"]
+        choice = orjson.loads(data)["choices"][0]
+        message, ended = choice["message"], choice.get("finish_reason")
         content, thought = _text(message["content"]), _text(_apart(message))
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
+    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError):
         return Fault("garbage", "not a chat answer")
     answer = split_reasoning(content, thought)
+    if not answer.text and ended == "length":  # the same seed would think as long again
+        return Fault("truncated", "max_tokens ended before the answer began", passing=False)
     return answer if answer.text else Fault("empty", "an answer without text")
 
 

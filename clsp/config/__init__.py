@@ -6,13 +6,13 @@ means. Presets are YAML files in ``presets/`` that change only what they name.
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from clsp.config.base import Section
-from clsp.config.captions import AnnotateSettings, EndpointSettings, SamplingSettings, VerifySettings
+from clsp.config.captions import AnnotateSettings, EndpointSettings, RuleSettings, SamplingSettings, VerifySettings
 from clsp.config.cluster import ClusterSettings, Pool
 from clsp.config.demo import DemoSettings
 from clsp.config.evaluation import EvaluationSettings, RegisterSettings
@@ -85,17 +85,30 @@ class Config(Section):
     demo: DemoSettings = DemoSettings()
     plan: PlanSettings = PlanSettings()
 
+    @model_validator(mode="after")
+    def _same_rules(self) -> Self:
+        rules = RuleSettings.model_validate({name: getattr(self.verify, name) for name in RuleSettings.model_fields})
+        if self.annotate.enough and self.annotate.rules != rules:
+            raise ValueError("annotate.rules differ from verify's: what annotate takes for enough, verify would reject")
+        return self
+
 
 def load_config(source: str = "published") -> Config:
-    """Configuration of a preset (``published``, ``demo``) or of a YAML file; ``ConfigError`` names every wrong key."""
+    """Configuration of a preset (a file in ``presets/``) or of a YAML file; ``ConfigError`` names every wrong key."""
     path = Path(source) if source.endswith((".yaml", ".yml")) else None
     try:
         text = path.read_text() if path else files("clsp.config").joinpath(f"presets/{source}.yaml").read_text()
     except FileNotFoundError as error:
         raise ConfigError(
-            f"no configuration {source!r}", hint="name a preset (published, demo) or a .yaml file"
+            f"no configuration {source!r}", hint=f"name a preset ({', '.join(preset_names())}) or a .yaml file"
         ) from error
     return parse_settings(Config, yaml.safe_load(text) or {})
+
+
+def preset_names() -> list[str]:
+    """Names of the presets."""
+    found = files("clsp.config").joinpath("presets").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in found if file.name.endswith(".yaml"))
 
 
 def parse_settings(kind: type[S], values: dict[str, Any] | str) -> S:

@@ -12,7 +12,7 @@ from clsp.errors import ConfigError
 from clsp.storage.ledger import Share
 
 Store = Annotated[str, typer.Option(help="Folder, file:// or s3://bucket/prefix that holds every hand-over")]
-Config = Annotated[str, typer.Option(help="Preset (published, demo) or a .yaml file that the options change")]
+Config = Annotated[str, typer.Option(help="Preset (published, demo, emilia, paraspeechcaps) or a .yaml file")]
 Json = Annotated[bool, typer.Option("--json", help="Print the manifest and its sums as JSON")]
 Concurrency = Annotated[int, typer.Option(min=0, help="Most requests in flight at once; 0 keeps the configuration's")]
 Rank = Annotated[

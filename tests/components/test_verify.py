@@ -136,6 +136,20 @@ def test_the_first_hit_is_the_item_and_the_reason_is_kept_short(store):
     assert (verdicts["c0"].item, len(verdicts["c0"].reason)) == ("negation", 300)
 
 
+def test_a_verdict_keeps_its_whole_provenance_and_the_thinking_apart(store):
+    answer = {"background": True, "negation": False, "transcript": False, "tags": False, "reason": "a street"}
+    thought = "<b>The caption</b> names a street. " + "Hm. " * 1000
+    captions, segments = good_captions(1)
+    with describer(f"say=<think>{thought}</think>{orjson.dumps(answer).decode()}") as url:
+        parents = save(store, captions, segments)
+        _, verdicts = checked(store, verify(store, parents, url, endpoint={"revision": "r7"}, seed=3), 1)
+    row = verdicts["c0"]
+    assert (row.item, row.reason, row.judge_revision, row.seed) == ("background", "a street", "r7", 3)
+    assert row.reasoning == thought[:2000]
+    assert row.sampling == {"temperature": 0.6, "top_p": 0.95, "top_k": 20.0, "max_tokens": 8192.0}
+    assert row.prompt_hash
+
+
 def test_neither_concurrency_nor_passing_faults_change_the_manifest(store, tmp_path):
     other = open_store(str(tmp_path / "other"))
     captions, segments = good_captions(9)
