@@ -50,7 +50,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "a model of no store": ({"serving": {"model": {"uri": "clsp@latest"}}}, "set store.bucket, or write the whole URI"),
     "no endpoint left": (_serving(speech={"enabled": False}, text={"enabled": False}), "both endpoints are off"),
     "min over max": (_serving(speech={"minReplicas": 5, "maxReplicas": 2}), "raise maxReplicas or lower minReplicas"),
-    "zero without KEDA": (_serving(text={"minReplicas": 0}), "set serving.autoscaling.keda.enabled"),
+    "no replica at all": (_serving(text={"minReplicas": 0}), "set minReplicas to 1, or serving.text.enabled to false"),
     "a budget nobody can meet": (
         _serving(podDisruptionBudget={"minAvailable": 1}),
         "keep it under minReplicas (1)",

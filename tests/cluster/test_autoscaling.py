@@ -73,7 +73,7 @@ def values(cluster: Access, namespace: str, version: str) -> dict:
     serving["autoscaling"]["keda"] |= {
         "prometheusUrl": f"http://{NAME}.{namespace}.svc.cluster.local:{PORT}",
         "queuedAudioSeconds": ENOUGH,
-        "scaleDownSeconds": 5,
+        "scaleDownSeconds": 15,
     }
     chosen["monitoring"] = {"monitors": {"enabled": True, "interval": "1s"}, "rules": {"enabled": True}}
     return chosen | {"tests": {"enabled": False}}
@@ -167,9 +167,10 @@ def test_replicas_follow_the_seconds_of_audio_that_wait(release: Release) -> Non
 def test_replicas_follow_the_cpu(release: Release) -> None:
     """The same release without KEDA: a HorizontalPodAutoscaler on what metrics-server measures."""
     changed = copy.deepcopy(release.values)
-    changed["serving"]["autoscaling"] = {"hpa": {"enabled": True, "cpuPercent": 200}}
+    changed["serving"]["autoscaling"] = {"hpa": {"enabled": True, "cpuPercent": 50}}
     release.helm("upgrade", str(CHART), values=changed)
     kubectl = release.kubectl
+    kubectl("delete", "scaledobjects", "--selector", "app.kubernetes.io/instance=clsp")  # as UPGRADE.md says
     kubectl("wait", "--for=create", f"hpa/{SERVICE}", "--timeout=60s")
     with load(release.url):
         until("a second replica is ready", lambda: release.replicas() == 2, 180)

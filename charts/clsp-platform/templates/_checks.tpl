@@ -90,8 +90,8 @@
 {{- if gt (int $endpoint.minReplicas) (int $endpoint.maxReplicas) -}}
 {{- fail (printf "serving.%s.minReplicas (%d) is over maxReplicas (%d): raise maxReplicas or lower minReplicas" $tower (int $endpoint.minReplicas) (int $endpoint.maxReplicas)) -}}
 {{- end -}}
-{{- if and (lt (int $endpoint.minReplicas) 1) (not $serving.autoscaling.keda.enabled) -}}
-{{- fail (printf "serving.%s.minReplicas is 0 and nothing would start the first replica: set serving.autoscaling.keda.enabled, or minReplicas to 1" $tower) -}}
+{{- if lt (int $endpoint.minReplicas) 1 -}}
+{{- fail (printf "serving.%s.minReplicas is 0 and nothing would ever start a replica again, for the load that scales them is told by the replicas themselves: set minReplicas to 1, or serving.%s.enabled to false" $tower $tower) -}}
 {{- end -}}
 {{- if and $endpoint.enabled $serving.podDisruptionBudget.enabled (gt (int $serving.podDisruptionBudget.minAvailable) 0) (ge (int $serving.podDisruptionBudget.minAvailable) (int $endpoint.minReplicas)) -}}
 {{- fail (printf "serving.podDisruptionBudget.minAvailable (%d) leaves serving.%s no replica to spare, so no node could be drained: keep it under minReplicas (%d)" (int $serving.podDisruptionBudget.minAvailable) $tower (int $endpoint.minReplicas)) -}}

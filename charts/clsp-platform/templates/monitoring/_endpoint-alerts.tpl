@@ -27,7 +27,7 @@
 {{- $series := include "clsp.endpointSeries" . -}}
 {{- $limits := .Values.monitoring.rules.thresholds -}}
 {{- range $tower := list "speech" "text" }}
-{{- if and $root.Values.serving.model.uri (index $root.Values.serving $tower).enabled (gt (int (index $root.Values.serving $tower).minReplicas) 0) }}
+{{- if and $root.Values.serving.model.uri (index $root.Values.serving $tower).enabled }}
 {{- include "clsp.alert" (dict "root" $root "name" (printf "Clsp%sEndpointDown" (title $tower)) "severity" "page" "for" "5m"
   "expr" (printf `absent(up{%s,tower="%s"} == 1)` $series $tower)
   "summary" (printf "No replica of the %s endpoint answers" $tower)
