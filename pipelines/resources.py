@@ -15,6 +15,7 @@ from clsp.captions.connection import CAPTIONER_KEY, VERIFIER_KEY
 from clsp.config import ClusterSettings, Pool
 from clsp.config.cluster import PodSize
 from components.runner import RUN_ID_VARIABLE
+from serving.probe import KEY_VARIABLE
 
 DEFAULTS = ClusterSettings()  # pools (A100 for GPU work), names of secrets and of the release
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -26,6 +27,7 @@ LABELS = {
     "app.kubernetes.io/part-of": "clsp-platform",
 }
 STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_REGION")
+API_KEYS_SECRET = "clsp-api-keys"  # noqa: S105 - a name; releases put their own there
 ENDPOINT_KEYS = (CAPTIONER_KEY, VERIFIER_KEY)
 USER = 65532  # the user of our images
 SCRATCH = "/tmp"  # noqa: S108 - the only folder a step writes to; a volume of its own, so the root can be read-only
@@ -46,6 +48,7 @@ class StepResources:
     retry_factor: float = 2.0
     retry_at_most: str = "600s"
     endpoints: bool = False  # whether it calls a captioner or a verifier
+    servers: bool = False  # whether it calls embedding servers
 
 
 def _size(memory: str, memory_limit: str, shm: str = "64Mi") -> PodSize:
@@ -62,7 +65,7 @@ STEP_RESOURCES: dict[str, StepResources] = {
     "train_stage2": StepResources(_size("2Gi", "16Gi", "2Gi"), scratch="50Gi", timeout_seconds=7 * 24 * HOUR),
     "evaluate": StepResources(_size("2Gi", "16Gi", "1Gi"), scratch="20Gi"),
     "register": StepResources(_size("512Mi", "4Gi"), scratch="20Gi", timeout_seconds=HOUR),
-    "serve": StepResources(_size("1Gi", "8Gi"), timeout_seconds=2 * HOUR),
+    "serve": StepResources(_size("1Gi", "8Gi"), timeout_seconds=2 * HOUR, servers=True),
 }
 
 
@@ -113,10 +116,12 @@ def _hardened(task: Any, _: StepResources) -> None:
 
 def _with_secrets(task: Any, resources: StepResources) -> None:
     """Every key is optional: a workload identity needs none, and a missing one is named by the step that needs it."""
-    _secret(task, DEFAULTS.store_secret, STORE_KEYS)
+    _secret(task, DEFAULTS.store_secret, {key: key for key in STORE_KEYS})
     if resources.endpoints:
-        _secret(task, DEFAULTS.captioner_secret, ENDPOINT_KEYS)
+        _secret(task, DEFAULTS.captioner_secret, {key: key for key in ENDPOINT_KEYS})
+    if resources.servers:
+        _secret(task, API_KEYS_SECRET, {"probe": KEY_VARIABLE})
 
 
-def _secret(task: Any, name: str, keys: tuple[str, ...]) -> None:
-    kubernetes.use_secret_as_env(task, name, {key: key for key in keys}, optional=True)
+def _secret(task: Any, name: str, keys: dict[str, str]) -> None:
+    kubernetes.use_secret_as_env(task, name, keys, optional=True)

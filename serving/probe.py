@@ -6,6 +6,7 @@ use; only an answer shows that it works.
 
 import argparse
 import io
+import os
 import sys
 import wave
 from collections.abc import Mapping
@@ -15,17 +16,20 @@ import numpy as np
 from clsp.errors import ClspError, EndpointError
 from serving.client import EmbeddingClient, Vectors
 
+KEY_VARIABLE = "CLSP_SERVING_API_KEY"  # where servers want a key: that of the release's own probes
 TEXT = "a calm, elderly man"
 _RATE = 16_000
 _NORM_TOLERANCE = 1e-3
 
 
-def probe(urls: Mapping[str, str]) -> dict[str, Vectors]:
+def probe(urls: Mapping[str, str], wait_seconds: float = 0.0) -> dict[str, Vectors]:
     """Vector of one sound from ``urls["speech"]`` and of one description from ``urls["text"]``, whichever there are.
+
+    Each may take ``wait_seconds`` to become ready.
 
     ``EndpointError`` when one does not answer, is not of unit length, or the two are of different models.
     """
-    found = {tower: _ask(tower, url) for tower, url in urls.items()}
+    found = {tower: _ask(tower, url, wait_seconds) for tower, url in urls.items()}
     for tower, (vector, _) in found.items():
         norm = float(np.linalg.norm(vector))
         if abs(norm - 1) > _NORM_TOLERANCE:
@@ -38,8 +42,10 @@ def probe(urls: Mapping[str, str]) -> dict[str, Vectors]:
     return {tower: vector for tower, (vector, _) in found.items()}
 
 
-def _ask(tower: str, url: str) -> tuple[Vectors, str]:
-    with EmbeddingClient(url) as client:
+def _ask(tower: str, url: str, wait_seconds: float) -> tuple[Vectors, str]:
+    with EmbeddingClient(url, api_key=os.environ.get(KEY_VARIABLE, "")) as client:
+        if wait_seconds:
+            client.wait_ready(wait_seconds)
         vectors = client.embed_audio([tone()]) if tower == "speech" else client.embed_texts([TEXT])
         return vectors[0], str(client.describe()["sha256"])
 
@@ -61,9 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m serving.probe", description="Ask live endpoints for an embedding")
     parser.add_argument("--speech", help="URL of the endpoint that embeds speech")
     parser.add_argument("--text", help="URL of the endpoint that embeds descriptions")
-    urls = {tower: url for tower, url in vars(parser.parse_args(arguments)).items() if url}
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds that an endpoint may take to become ready")
+    chosen = parser.parse_args(arguments)
+    urls = {tower: url for tower, url in (("speech", chosen.speech), ("text", chosen.text)) if url}
     try:
-        vectors = probe(urls)
+        vectors = probe(urls, chosen.wait)
     except ClspError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

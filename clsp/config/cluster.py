@@ -148,6 +148,10 @@ class ClusterSettings(Section):
     service_account: str = Field("", description="Service account of the pods that steps start; empty mounts none")
     store_secret: str = Field("clsp-store", description="Secret with AWS_* of the object store")
     captioner_secret: str = Field("clsp-captioner", description="Secret with CLSP_*_API_KEY, if endpoints want one")
+    api_keys_secret: str = Field(
+        "",
+        description="Secret with the file keys of allowed API keys, and a key of the steps' own as probe; empty: none",
+    )
     pools: dict[str, Pool] = Field(
         {
             "a100": Pool(

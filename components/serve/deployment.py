@@ -3,6 +3,7 @@
 A version counts as deployed when all replicas are its own and each endpoint gives the model's own vectors.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +19,7 @@ from components.kubernetes.states import restarts, why_failed, why_none_runs
 from components.serve.endpoints import TOWERS, Endpoint, inference_service, revision
 from components.serve.probe import Probe
 from serving.client import EmbeddingClient
+from serving.probe import KEY_VARIABLE
 
 log = get_logger(__name__)
 Reach = Callable[[str], AbstractContextManager[str]]  # name of a Service → its URL, while in the block
@@ -78,7 +80,8 @@ def is_rolled_out(deployment: Object, wanted: str) -> bool:
 def _wait_answer(endpoint: Endpoint, probe: Probe, reach: Reach, seconds: float) -> None:
     """A Service may route to a pod, new or gone, a moment later than its Deployment says."""
     deadline = time.monotonic() + seconds
-    with reach(endpoint.deployment.name) as url, EmbeddingClient(url) as client:
+    key = os.environ.get(KEY_VARIABLE, "")
+    with reach(endpoint.deployment.name) as url, EmbeddingClient(url, api_key=key) as client:
         while True:
             try:
                 return _ask(endpoint, probe, client)

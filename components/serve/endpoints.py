@@ -14,6 +14,7 @@ VERSION, REVISION = "clsp/version", "clsp/revision"
 HTTP_PORT, GRPC_PORT = 8080, 8081
 _PROBE_SECONDS = 5
 _CONTAINER = "kserve-container"
+_KEYS, _KEYS_FOLDER = "keys", "/etc/clsp-api-keys"  # the chart's servers have them there too
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,31 @@ def revision(metadata: Object) -> str:
 
 def _predictor(endpoint: Endpoint) -> Object:
     work = endpoint.work
+    pod = pod_spec(
+        {_CONTAINER: work.size},
+        [_server(endpoint)],
+        pool=endpoint.cluster.pools[work.pool],
+        cluster=endpoint.cluster,
+        terminationGracePeriodSeconds=endpoint.settings.grace_seconds + 15,
+    )
     return {
         "minReplicas": work.replicas,
         "maxReplicas": max(work.replicas, work.max_replicas),
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "labels": endpoint.labels,
-        **pod_spec(
-            {_CONTAINER: work.size},
-            [_server(endpoint)],
-            pool=endpoint.cluster.pools[work.pool],
-            cluster=endpoint.cluster,
-            terminationGracePeriodSeconds=endpoint.settings.grace_seconds + 15,
-        ),
+        **_with_keys(pod, endpoint.cluster.api_keys_secret),
     }
+
+
+def _with_keys(pod: Object, secret: str) -> Object:
+    """The pod with the hashes of the allowed keys as a file that follows the Secret; the probe's key stays out."""
+    if not secret:
+        return pod
+    (server,) = pod["containers"]
+    mount = {"name": _KEYS, "mountPath": _KEYS_FOLDER, "readOnly": True}
+    volume = {"name": _KEYS, "secret": {"secretName": secret, "items": [{"key": _KEYS, "path": _KEYS}]}}
+    mounted = {**server, "volumeMounts": [*server["volumeMounts"], mount]}
+    return {**pod, "containers": [mounted], "volumes": [*pod["volumes"], volume]}
 
 
 def _server(endpoint: Endpoint) -> Object:
@@ -94,6 +107,8 @@ def _server(endpoint: Endpoint) -> Object:
         "grpc_port": GRPC_PORT,
         "name": endpoint.settings.name or f"clsp-{endpoint.tower}",
     }
+    if endpoint.cluster.api_keys_secret:
+        changes["api_keys_file"] = f"{_KEYS_FOLDER}/{_KEYS}"
     settings = endpoint.settings.model_copy(update=changes)
     ready = {"httpGet": {"path": "/v2/health/ready", "port": HTTP_PORT}, "periodSeconds": _PROBE_SECONDS}
     live = {"httpGet": {"path": "/v2/health/live", "port": HTTP_PORT}, "periodSeconds": 10, "failureThreshold": 6}

@@ -15,8 +15,10 @@ _TRAINING = {"pytorchjob": ("kubeflow.org", "pytorchjobs"), "trainjob": ("traine
 
 
 def rights_of(release: Release) -> dict[tuple[str, str], tuple[str, ...]]:
-    """(API group, resource) → verbs that steps use."""
+    """(API group, resource, or resource/subresource or resource=name) → verbs that steps use."""
+    owner = release.cluster.owner
     return {
+        **({("", f"configmaps={owner}"): ("get",)} if owner else {}),
         ("batch", "jobs"): _OWN,
         ("apps", "deployments"): _OWN,
         ("", "services"): _OWN,
@@ -51,8 +53,10 @@ def check_rights(view: View, release: Release) -> list[Finding]:
 
 
 def _may(view: View, release: Release, group: str, resource: str, verb: str) -> bool:
-    base, _, sub = resource.partition("/")
+    kind, _, name = resource.partition("=")
+    base, _, sub = kind.partition("/")
     asked = {"namespace": view.namespace, "group": group, "resource": base, "subresource": sub, "verb": verb}
+    asked |= {"name": name} if name else {}
     if not release.steps_account:
         body = _review("SelfSubjectAccessReview", asked, {})
         return bool(view.review(f"{_REVIEWS}/selfsubjectaccessreviews", body)["allowed"])

@@ -30,6 +30,7 @@ def build(
     archives: Annotated[
         bool, typer.Option(help="Write each image as one file into the cache, as docker save does")
     ] = False,
+    push: Annotated[bool, typer.Option(help="Send each image to its registry")] = False,
 ) -> None:
     """Build the images and say what they weigh.
 
@@ -39,7 +40,7 @@ def build(
     if unknown := set(wanted) - set(_NAMES):
         raise ConfigError(f"no image {', '.join(sorted(unknown))}", hint=f"there are {', '.join(_NAMES)}")
     cache.mkdir(parents=True, exist_ok=True)
-    order = Order(wanted, base, torch, registry, out, cache, archives)
+    order = Order(wanted, base, torch, registry, out, cache, archives, push)
     for built in build_images(choose_tool(tool, cache if apart else None), order):
         typer.echo(_line(built))
 

@@ -22,7 +22,10 @@ _SBOM = ("python3", "-m", "pipelines.images.sbom")
 
 @dataclass(frozen=True)
 class Order:
-    """What to build: roles, base (empty: the Dockerfile's), build of torch, registry, where files and caches go."""
+    """What to build: roles, base (empty: the Dockerfile's), build of torch, registry, where files and caches go.
+
+    ``archives`` writes each image into the cache as one file, ``push`` sends it to the registry.
+    """
 
     roles: tuple[str, ...]
     base: str
@@ -31,6 +34,7 @@ class Order:
     out: Path
     cache: Path
     archives: bool
+    push: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ def _build_role(kitchen: Kitchen, role: Role, order: Order) -> Built:
     installer = kitchen.installer()
     environment = _environment(kitchen, role, installer)
     image_id = kitchen.image(role.name, name, installer, environment, _labels(kitchen.base))
+    if order.push:
+        tool.push(name)
     sbom = order.out / f"{role.name}.cdx.json"
     sbom.write_text(tool.run(image_id, _SBOM))
     return Built(

@@ -106,6 +106,10 @@ class Tool:
             self._call("save", "--output", str(partial), image)
         partial.replace(archive)
 
+    def push(self, image: str) -> None:
+        """Send the image to the registry in its name, with the credentials that the tool has."""
+        self._call("push", "--quiet", image)
+
     def _command(self) -> list[str]:
         kept = ["--root", f"{self.store}/storage", "--runroot", f"{self.store}/run"] if self.store else []
         return [self.name, *kept]

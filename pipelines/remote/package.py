@@ -14,7 +14,7 @@ from clsp.hashing import digest
 from clsp.version import __version__
 from components.images import EMBEDDER_IMAGE, STEP_IMAGE, TRAINER_IMAGE
 from pipelines.compile import COMPILED
-from pipelines.resources import DEFAULTS, INSTANCE_LABEL
+from pipelines.resources import API_KEYS_SECRET, DEFAULTS, INSTANCE_LABEL
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,11 @@ def _set_environment(spec: dict[str, Any], platform: dict[str, Any], environment
 
 
 def _name_objects(platform: dict[str, Any], cluster: ClusterSettings) -> int:
-    secrets = {DEFAULTS.store_secret: cluster.store_secret, DEFAULTS.captioner_secret: cluster.captioner_secret}
+    secrets = {
+        DEFAULTS.store_secret: cluster.store_secret,
+        DEFAULTS.captioner_secret: cluster.captioner_secret,
+        API_KEYS_SECRET: cluster.api_keys_secret or API_KEYS_SECRET,
+    }
     changed = cluster.release != DEFAULTS.release or any(old != new for old, new in secrets.items())
     for executor in _platform_executors(platform):
         executor["podMetadata"]["labels"][INSTANCE_LABEL] = cluster.release

@@ -22,12 +22,16 @@ saves a minute a run; otherwise one is booted for the session and removed.
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from clsp.audio.synthesis import plan_corpus, write_corpus
+from clsp.config import load_config
 from tests.cluster.harness.access import Access
-from tests.cluster.harness.cluster import Cluster
+from tests.cluster.harness.cluster import Cluster, boot
 from tests.cluster.harness.images import base_images
+from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.loading import load_images
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.operators import keda as keda_operator
@@ -35,8 +39,10 @@ from tests.cluster.harness.operators import kueue as kueue_operator
 from tests.cluster.harness.operators import prometheus as prometheus_operator
 from tests.cluster.harness.operators import trainer as trainer_operator
 from tests.cluster.harness.platform import add_operator
-from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, of_the_user
+from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, new_name, of_the_user
+from tests.flow.small_flow import SMALL, run_small_flow
 
+SPEAKERS, CLIPS_PER_SPEAKER = 6, 5
 OWNED = pytest.StashKey[Cluster]()
 
 
@@ -78,6 +84,18 @@ def trainer(cluster: Access) -> None:
     add_operator(cluster, trainer_operator)
 
 
+@pytest.fixture(scope="session")
+def bare() -> Iterator[Kubectl]:
+    """A second cluster, without any operator, for what the platform says where they are missing."""
+    if os.environ.get(CONTEXT):
+        pytest.skip("a second cluster is booted only where the first one may be")
+    cluster = boot(new_name())
+    try:
+        yield cluster.kubectl
+    finally:
+        cluster.down()
+
+
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest, cluster: Access) -> Iterator[str]:
     """A fresh namespace that enforces a pod security level; deleted when the test is over."""
@@ -98,3 +116,19 @@ def second_node(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Nod
         yield node
     finally:
         owned.remove_node(node)
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few recordings for whole flows."""
+    folder = tmp_path_factory.mktemp("corpus") / "audio"
+    write_corpus(folder, plan_corpus(seed=1, speakers=SPEAKERS, clips_per_speaker=CLIPS_PER_SPEAKER))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def local_manifests(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the small flow over them gives on this machine, by step."""
+    store = str(tmp_path_factory.mktemp("local") / "store")
+    reports = run_small_flow(corpus, store, "local", load_config(str(SMALL)))
+    return {name: report.manifest for name, report in reports.items()}

@@ -59,8 +59,10 @@ class CompiledFlow:
         return self.spec["components"][component]["executorLabel"]
 
 
-def executor_pod(flow: CompiledFlow, task: str, inputs: dict[str, str], run_id: str) -> dict[str, Any]:
-    """The pod of one executor."""
+def executor_pod(
+    flow: CompiledFlow, task: str, inputs: dict[str, str], run_id: str, account: str = ""
+) -> dict[str, Any]:
+    """The pod of one executor, under the run's service account if it names one (else without any token)."""
     label = flow.executor(task)
     container = flow.spec["deploymentSpec"]["executors"][label]["container"]
     platform = flow.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][label]
@@ -80,7 +82,7 @@ def executor_pod(flow: CompiledFlow, task: str, inputs: dict[str, str], run_id: 
     }
     spec = {
         "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
+        **({"serviceAccountName": account} if account else {"automountServiceAccountToken": False}),
         "enableServiceLinks": False,
         "activeDeadlineSeconds": int(platform["activeDeadlineSeconds"]),
         "terminationGracePeriodSeconds": 1,

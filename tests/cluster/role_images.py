@@ -6,6 +6,7 @@ Python environments are kept between builds, so that only the thin layer with ou
 
 import subprocess
 import sys
+from pathlib import Path
 
 import orjson
 
@@ -21,5 +22,10 @@ def import_images(cluster: Access, *roles: str) -> None:
     """Build the images of these roles and give them to the nodes, under the names of components/images.py."""
     out = CACHE / "built" / "-".join(roles)
     subprocess.run([sys.executable, *BUILD, "--out", str(out), *roles], check=True)
+    import_built(cluster, out)
+
+
+def import_built(cluster: Access, out: Path) -> None:
+    """Give the nodes the images that a build with ``--archives`` summed up in a folder."""
     for built in orjson.loads((out / "summary.json").read_bytes())["images"]:
         cluster.import_image(CACHE / "archives" / built["archive"].rpartition("/")[2])

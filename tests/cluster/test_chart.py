@@ -12,6 +12,8 @@ import yaml
 
 from tests.chart.rendering import CHART, SHAPES, Object, helm, render_shape
 from tests.cluster.harness.access import Access
+from tests.cluster.harness.kubectl import Kubectl
+from tests.cluster.old_kserve import old_kserve
 
 pytestmark = pytest.mark.cluster
 _KINDS = "configmaps,serviceaccounts,roles,rolebindings,networkpolicies,jobs,pods,poddisruptionbudgets,services"
@@ -106,6 +108,18 @@ def test_a_missing_secret_is_said_at_install(release: Helm, namespace: str) -> N
     said = release("install", "clsp", str(CHART), values=_values("clsp-store"), fails=True)
     assert f'there is no Secret "clsp-store" in namespace "{namespace}"' in said
     assert "kubectl -n" in said
+
+
+def test_serving_without_kserve_and_a_canary_on_an_old_one_are_refused(cluster: Access, bare: Kubectl) -> None:
+    place = ("--kubeconfig", str(bare.kubeconfig), "-n", "default", "--dry-run=server")
+    serving: dict[str, Any] = {"model": {"uri": "s3://speech/models/clsp/v2"}}
+    values = {"serving": serving, "tests": {"enabled": False}}
+    without = helm("install", "clsp", str(CHART), *place, values=values)
+    assert "this cluster has no InferenceService: install KServe >= 0.17 (Standard mode)" in without.stderr
+    serving["canary"] = {"enabled": True, "uri": "s3://speech/models/clsp/v3"}
+    with old_kserve(cluster, bare):
+        canary = helm("install", "clsp", str(CHART), *place, values=values)
+    assert "this cluster's is older, which would ignore it silently: upgrade KServe" in canary.stderr
 
 
 def test_two_releases_do_not_see_each_other(cluster: Access, release: Helm, namespace: str, secret: str) -> None:

@@ -3,11 +3,8 @@
 It ends with the manifests of the local run, also when a step's pod is deleted in the middle and started again.
 """
 
-from pathlib import Path
-
 import pytest
 
-from clsp.audio.synthesis import plan_corpus, write_corpus
 from clsp.config import load_config
 from clsp.storage import open_store
 from components.runner import read_reports
@@ -17,7 +14,7 @@ from pipelines.steps import STEPS
 from tests.cluster.executor_pods import CompiledFlow, executor_pod, output_of
 from tests.cluster.harness.waiting import until
 from tests.cluster.role_images import import_images
-from tests.flow.small_flow import SMALL, run_small_flow
+from tests.flow.small_flow import SMALL
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -25,23 +22,6 @@ FLOW = CompiledFlow.read(COMPILED / "full.yaml")
 RUN = "compiled"
 INTERRUPTED = "train-stage1"
 STEP_SECONDS = 600
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus") / "audio"
-    write_corpus(folder, plan_corpus(seed=1, speakers=6, clips_per_speaker=5))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def local_manifests(corpus, tmp_path_factory) -> dict[str, str]:
-    """What the same flow gives on this machine."""
-    store = str(tmp_path_factory.mktemp("local") / "store")
-    return {
-        name: report.manifest
-        for name, report in run_small_flow(corpus, store, "local", load_config(str(SMALL))).items()
-    }
 
 
 @pytest.fixture(scope="module")

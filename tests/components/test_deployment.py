@@ -1,5 +1,6 @@
 """Deploying a version: the test plays KServe on a fake API server, the embedding server behind it is the real one."""
 
+import hashlib
 import threading
 from contextlib import contextmanager, nullcontext
 
@@ -13,6 +14,7 @@ from components.serve.deployment import deploy, is_rolled_out
 from components.serve.endpoints import REVISION, VERSION, Endpoint, inference_service, revision
 from components.serve.probe import Probe
 from serving.launch import running_server
+from tests.chart.rendering import find, render_shape
 from tests.components.kubernetes.fake_api import fake_cluster
 from tests.components.kubernetes.manifests import as_pod, check, check_restricted
 from tests.tiny_model import encoded, tone, write_tiny_model
@@ -184,6 +186,32 @@ def test_an_endpoint_is_restricted_probed_and_fetches_its_own_model():
         predictor.pop(name)
     check_restricted(predictor)
     check(as_pod(predictor))
+
+
+def test_an_endpoint_with_api_keys_reads_their_hashes_and_not_the_key_of_the_probe():
+    keyed = Endpoint(
+        "text", "s3://b/p/m", "a" * 64, ServeSettings(), settings().model_copy(update={"api_keys_secret": "k"})
+    )
+    predictor = inference_service(keyed)["spec"]["predictor"]
+    (server,) = predictor["containers"]
+    volume = next(item for item in predictor["volumes"] if item["name"] == "keys")
+    assert volume["secret"] == {"secretName": "k", "items": [{"key": "keys", "path": "keys"}]}
+    folder = next(item["mountPath"] for item in server["volumeMounts"] if item["name"] == "keys")
+    assert f'"api_keys_file":"{folder}/keys"' in server["command"][-1]
+    chart = find(render_shape("locked-down"), "InferenceService", "-text")["spec"]["predictor"]["model"]["args"][-1]
+    assert f'"api_keys_file":"{folder}/keys"' in chart
+
+
+def test_the_probe_shows_its_key(served, monkeypatch, tmp_path):
+    _, probe = served
+    key = "clsp-of-the-probe"
+    (tmp_path / "keys").write_text(f"probe {hashlib.sha256(key.encode()).hexdigest()}\n")
+    keyed = ServeSettings(threads=1, api_keys_file=str(tmp_path / "keys"))
+    with running_server(str(write_tiny_model(tmp_path / "model")), keyed) as place, kserve() as (_, cluster):
+        with pytest.raises(EndpointError, match="API key"):
+            run(cluster, place.url, probe)
+        monkeypatch.setenv("CLSP_SERVING_API_KEY", key)
+        run(cluster, place.url, probe)
 
 
 @pytest.mark.parametrize(("most", "scaler"), [(1, "none"), (3, "hpa")])

@@ -3,7 +3,7 @@
 import pytest
 
 from clsp.errors import ConfigError
-from pipelines.images.tools import Build, Tool, choose_tool
+from pipelines.images.tools import TOOLS, Build, Tool, choose_tool
 
 ECHO = 'echo "$@" >> "$0.log"\n'
 
@@ -86,6 +86,13 @@ def test_a_failed_build_tells_the_end_of_what_the_tool_said(programs, tmp_path):
     programs("buildah", "echo step 1; echo no space left >&2; exit 125\n")
     with pytest.raises(ConfigError, match="no space left"):
         Tool("buildah").build(a_build(tmp_path))
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_an_image_is_pushed_under_its_name(programs, name):
+    programs(name, ECHO)
+    Tool(name).push("registry.example/speech/step:1")
+    assert (programs.folder / f"{name}.log").read_text() == "push --quiet registry.example/speech/step:1\n"
 
 
 def test_an_image_that_is_not_there_is_none(programs):

@@ -9,7 +9,7 @@ from clsp.config.cluster import PodSize
 from components.evaluate.component import evaluate
 from pipelines import resources
 from pipelines.flows import FLOWS
-from pipelines.resources import DEFAULTS, QUEUE_LABEL, SCRATCH, STEP_RESOURCES, equip
+from pipelines.resources import API_KEYS_SECRET, DEFAULTS, QUEUE_LABEL, SCRATCH, STEP_RESOURCES, equip
 from pipelines.steps import STEPS
 from tests.pipelines.test_compile import documents
 
@@ -48,7 +48,8 @@ def test_credentials_come_from_secrets_alone(flow, name):
     assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"} <= {
         entry["envVar"] for entry in store["keyToEnv"]
     }
-    assert set(secrets) == ({DEFAULTS.captioner_secret} if name in {"exec-annotate", "exec-verify"} else set())
+    others = {"exec-annotate": DEFAULTS.captioner_secret, "exec-verify": DEFAULTS.captioner_secret}
+    assert set(secrets) == {({**others, "exec-serve": API_KEYS_SECRET}).get(name)} - {None}
     assert "env" not in spec["deploymentSpec"]["executors"][name]["container"]
 
 

@@ -28,6 +28,11 @@ def test_an_endpoint_that_is_down(capsys):
     assert "cannot be reached" in capsys.readouterr().err
 
 
+def test_an_endpoint_that_does_not_become_ready_is_waited_for_and_named(capsys):
+    assert main(["--text", "http://127.0.0.1:9", "--wait", "0.3"]) == 5
+    assert "not ready after 0.3 s" in capsys.readouterr().err
+
+
 @pytest.fixture
 def liar():
     """A server whose vectors are twice too long and whose model is another."""

@@ -199,6 +199,12 @@ class TestRights:
         assert path.endswith("/namespaces/team-a/localsubjectaccessreviews")
         assert body["spec"]["user"] == "system:serviceaccount:team-a:clsp-steps"
 
+    def test_the_owner_of_what_runs_start_is_asked_for_by_name(self):
+        view = Answers(denied=(("get", "configmaps"),))
+        (found,) = check_rights(view, a_release(owner="clsp-platform"))
+        assert "may not get configmaps=clsp-platform" in found.says
+        assert view.reviews[0][1]["spec"]["resourceAttributes"]["name"] == "clsp-platform"
+
     def test_missing_rights_are_named(self):
         (found,) = check_rights(Answers(denied=(("create", "jobs"), ("watch", "pods"))), a_release())
         assert found.severity is Severity.ERROR

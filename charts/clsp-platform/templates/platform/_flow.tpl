@@ -16,6 +16,7 @@
 {{- $_ := set $cluster "environment" (include "clsp.storePlace" . | fromYaml) -}}
 {{- $_ := set $cluster "service_account" (printf "%s-trainer" (include "clsp.fullname" .)) -}}
 {{- $_ := set $cluster "store_secret" .Values.store.secretName -}}
+{{- $_ := set $cluster "api_keys_secret" .Values.serving.apiKeysSecretName -}}
 {{- range $work := list "annotate" "verify" "train" "serve" -}}
 {{- $_ := set $cluster $work (dict "pool" (index $.Values.placement $work)) -}}
 {{- end -}}

@@ -5,6 +5,9 @@
 {{- $serving := .root.Values.serving -}}
 {{- $own := (index $serving .tower).settings -}}
 {{- $fixed := dict "name" (printf "clsp-%s" .tower) "host" "0.0.0.0" "port" 8080 "grpc_port" 8081 "grace_seconds" (sub (int $serving.terminationGracePeriodSeconds) 10) -}}
+{{- if $serving.apiKeysSecretName -}}
+{{- $_ := set $fixed "api_keys_file" "/etc/clsp-api-keys/keys" -}}
+{{- end -}}
 {{- $fixed = ternary (omit $fixed "name") $fixed (or (hasKey $own "name") (hasKey $serving.settings "name")) -}}
 {{- toJson (merge (dict) $fixed $own $serving.settings) -}}
 {{- end -}}
@@ -43,17 +46,17 @@ ports:
 env:
   {{- include "clsp.processEnv" . | nindent 2 }}
   {{- include "clsp.storeEnv" . | trim | nindent 2 }}
-{{- with .Values.serving.apiKeysSecretName }}
-envFrom:
-  - secretRef:
-      name: {{ . }}
-{{- end }}
 {{ include "clsp.serverProbes" . }}
 securityContext:
   {{- include "clsp.containerSecurity" . | nindent 2 }}
 volumeMounts:
   - name: tmp
     mountPath: /tmp
+  {{- if .Values.serving.apiKeysSecretName }}
+  - name: keys
+    mountPath: /etc/clsp-api-keys
+    readOnly: true
+  {{- end }}
 {{- end -}}
 
 {{/* The predictor of one version: dict root tower uri, and canary for the second version. */}}

@@ -1,0 +1,25 @@
+"""KServe of before 0.20, as far as an API server shows it: the InferenceService definition without ``spec.canary``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster.harness.access import Access
+from tests.cluster.harness.kubectl import Kubectl
+
+CRD = "inferenceservices.serving.kserve.io"
+
+
+@contextmanager
+def old_kserve(source: Access, bare: Kubectl) -> Iterator[None]:
+    """The definition that ``source`` has, without the canary, in a cluster that has none; gone with the block."""
+    found = source.kubectl.get("crd", CRD)
+    spec = {**found["spec"], "conversion": {"strategy": "None"}}
+    for version in spec["versions"]:
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"].pop("canary", None)
+    crd = {"apiVersion": found["apiVersion"], "kind": found["kind"], "metadata": {"name": CRD}, "spec": spec}
+    bare.apply([crd])
+    try:
+        bare.wait("condition=Established", f"crd/{CRD}")
+        yield
+    finally:
+        bare("delete", "crd", CRD)
