@@ -59,8 +59,8 @@ class Fbank(nn.Module):
         frames = frames - frames.mean(dim=-1, keepdim=True)
         previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
         shaped = torch.sub(frames, previous, alpha=PREEMPHASIS).mul_(self.window)
-        spectrum = torch.view_as_real(torch.fft.rfft(shaped, n=FFT_SIZE))
-        power = spectrum.square().sum(dim=-1)
+        spectrum = torch.fft.rfft(shaped, n=FFT_SIZE)
+        power: Tensor = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
         return (power @ self.mel_weights).clamp_(min=ENERGY_FLOOR).log_()
 
 

@@ -5,7 +5,7 @@ makes the checkpoint exist. A run killed at any instant therefore finds either t
 Nothing is unpickled.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,13 +56,20 @@ class Checkpoints:
         self._drop_old()
 
     def latest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; torn ones are dropped on the way."""
+        """The newest checkpoint that is whole; reading changes nothing."""
+        return self._newest_whole(lambda _: None)
+
+    def recover(self) -> Checkpoint | None:
+        """The same for who goes on writing: torn ones that are newer are dropped, so that their steps can be saved."""
+        return self._newest_whole(lambda step: self.store.delete(self._pointer(step)))
+
+    def _newest_whole(self, refuse: Callable[[int], None]) -> Checkpoint | None:
         for step in self._steps_newest_first():
             try:
                 return self.load(step)
             except DataError as error:
                 log.warning("checkpoint_refused", step=step, reason=str(error.args[0]))
-                self.store.delete(self._pointer(step))
+                refuse(step)
         return None
 
     def load(self, step: int) -> Checkpoint:

@@ -113,7 +113,7 @@ class _Run:
 
 def resume(trainer: Trainer, checkpoints: Checkpoints, average: RunningAverage) -> int:
     """Restore the newest whole checkpoint, the same on every process, and return how many steps it holds."""
-    found = checkpoints.latest() if trainer.world.leads else None
+    found = checkpoints.recover() if trainer.world.leads else None
     step = trainer.world.agree_on(found.step if found else 0)
     if step:
         checkpoint = found or checkpoints.load(step)

@@ -66,8 +66,12 @@ def test_a_torn_pointer_is_refused(saved, store, pointer):
 
 
 def test_a_refused_step_can_be_saved_again(saved, store):
-    store.put_blob("checkpoints/stage1/key/steps/0000000030.json", b"")
-    saved.latest()
+    pointer = "checkpoints/stage1/key/steps/0000000030.json"
+    store.put_blob(pointer, b"")
+    assert saved.latest().step == 20
+    assert store.exists(pointer)  # whoever only reads changes nothing
+    assert saved.recover().step == 20
+    assert not store.exists(pointer)
     saved.save(checkpoint(30))
     assert saved.latest().step == 30
 
