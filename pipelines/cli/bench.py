@@ -15,6 +15,7 @@ def add_commands(app: typer.Typer) -> None:
     group.command("encode")(encode)
     group.command("data")(data)
     group.command("train")(train)
+    group.command("serve")(serve)
     app.add_typer(group, name="bench")
 
 
@@ -92,6 +93,37 @@ def train(
     if memory:
         report["memory"] = compare_memory(Load("clsp-xlarge", clips, seconds, threads))
     _print(report, out)
+
+
+def serve(
+    model: Annotated[str, typer.Argument(help="Model directory, or STORE/models/NAME@ALIAS")],
+    tower: Annotated[str, typer.Option(help="speech or text")] = "speech",
+    inputs: Annotated[int, typer.Option(min=8, help="Different inputs")] = 64,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Length of a step of the sweep")] = 10.0,
+    overload: Annotated[float, typer.Option(min=0.5, help="Length of three times the knee")] = 60.0,
+    deadline: Annotated[float, typer.Option(min=0.1, help="Deadline of a request under overload, in seconds")] = 2.0,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads of a forward")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the result, besides standard output; a plot beside")
+    ] = None,
+) -> None:
+    """Sweep the load that is offered to a server of a model: latencies, knee, refusals, overload and recovery.
+
+    Example: clsp bench serve demo/store/models/clsp@latest --out bench/serve.json
+    """
+    from clsp.errors import ConfigError
+    from pipelines.bench.serving import Plan, bench_serve
+    from pipelines.bench.serving_plot import plot
+
+    if tower not in ("speech", "text"):
+        raise ConfigError(f"unknown tower {tower!r}", hint="choose speech or text")
+    plan = Plan(
+        tower, inputs, step_seconds=seconds, overload_seconds=overload, deadline_seconds=deadline, threads=threads
+    )  # type: ignore[arg-type]
+    result = bench_serve(model, plan)
+    _print(asdict(result), out)
+    if out is not None:
+        out.with_suffix(".svg").write_text(plot(result))
 
 
 def _print(document: object, out: Path | None) -> None:
