@@ -39,7 +39,9 @@ def url():
 
 
 def body(samples, kind="fine", tags=None, seed=0) -> bytes:
-    return caption_body("describer", caption_prompt(kind, tags or {}), wav(samples), SamplingSettings(), seed)
+    return caption_body(
+        "describer", caption_prompt(kind, tags or {}), base64.b64encode(wav(samples)).decode(), SamplingSettings(), seed
+    )
 
 
 def test_it_is_healthy_and_names_its_models(url):
