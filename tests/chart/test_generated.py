@@ -140,6 +140,19 @@ def test_the_serve_step_never_makes_endpoints_that_the_chart_owns() -> None:
     assert released == {"minimal": "clsp-runs", "dev-cpu": "clsp-runs"}
 
 
+@pytest.mark.parametrize(
+    ("shape", "place"),
+    [
+        ("minimal", {}),  # AWS's own: a key AWS_ENDPOINT_URL of the Secret still counts
+        ("dev-cpu", {"AWS_ENDPOINT_URL": "http://minio.minio.svc.cluster.local:9000"}),
+        ("locked-down", {"AWS_ENDPOINT_URL": "https://s3.eu-central-1.amazonaws.com", "AWS_REGION": "eu-central-1"}),
+    ],
+)
+def test_runs_find_the_store_of_the_release(shape: str, place: dict[str, str]) -> None:
+    data = find(render_shape(shape), "ConfigMap", "-platform")["data"]
+    assert parse_settings(Config, yaml.safe_load(data["clsp.yaml"])).cluster.environment == place
+
+
 def test_pools_of_the_chart_are_those_of_the_code() -> None:
     data = find(render({}), "ConfigMap", "-platform")["data"]
     assert parse_settings(Config, yaml.safe_load(data["clsp.yaml"])).cluster.pools == ClusterSettings().pools

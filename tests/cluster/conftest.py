@@ -13,7 +13,7 @@
 test). training-operator, KServe (Standard mode), metrics-server and MinIO are installed; the fixtures `kueue`,
 `keda`, `prometheus` and `trainer` (v2) install those when a test first asks. `namespace` is fresh for each
 test, enforces pod security "restricted" (`@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)` for
-another level) and is deleted afterwards. `second_node` adds a node for one test.
+another level) and is deleted afterwards. `second_node` adds a node for one test; `bare` is a cluster without operators.
 
 Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (kind, k3d, a real cluster; its operators
 are yours, images get in by CLSP_TEST_IMPORT); CLSP_TEST_CLUSTER names one that `make cluster-up` left running, which

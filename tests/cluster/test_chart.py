@@ -10,13 +10,21 @@ from typing import Any
 import pytest
 import yaml
 
+from clsp.config import ClusterSettings
+from components.kubernetes.client import connect_release
+from components.kubernetes.objects import JOB, new_object
+from components.train.cluster.backends import PYTORCHJOB
 from tests.chart.rendering import CHART, SHAPES, Object, helm, render_shape
 from tests.cluster.harness.access import Access
 from tests.cluster.harness.kubectl import Kubectl
+from tests.cluster.harness.waiting import until
 from tests.cluster.old_kserve import old_kserve
+from tests.cluster.pods import container, pod_spec
 
 pytestmark = pytest.mark.cluster
-_KINDS = "configmaps,serviceaccounts,roles,rolebindings,networkpolicies,jobs,pods,poddisruptionbudgets,services"
+_KINDS = (
+    "pytorchjobs,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,jobs,pods,poddisruptionbudgets,services"
+)
 _OF_KUBERNETES = {"kube-root-ca.crt", "default"}
 _ACCESS = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret-of-a-test"}
 Helm = Callable[..., str]
@@ -33,6 +41,20 @@ def release(cluster: Access, namespace: str) -> Helm:
         return result.stderr if fails else result.stdout
 
     return run
+
+
+def _leave_work(namespace: str) -> None:
+    """What a step that was killed outright leaves: a Job and a training job that wait, as steps apply them."""
+    settings = ClusterSettings(namespace=namespace, owner="clsp-platform")
+    spec = pod_spec(container("localhost/none:1", "true", name="pytorch"), restartPolicy="Never")
+    train = {"replicas": 1, "restartPolicy": "Never", "template": {"spec": spec}}
+    left = (
+        new_object(JOB, "left", {}, spec={"suspend": True, "template": {"spec": spec}}),
+        new_object(PYTORCHJOB, "left", {}, spec={"pytorchReplicaSpecs": {"Worker": train}}),
+    )
+    ours = connect_release(settings)
+    for item in left:
+        ours.apply(item)
 
 
 @pytest.fixture
@@ -71,7 +93,11 @@ def _flow(cluster: Access, namespace: str) -> dict[str, Any]:
     return settings
 
 
-def test_install_upgrade_rollback_uninstall(cluster: Access, namespace: str, release: Helm, secret: str) -> None:
+def test_install_upgrade_rollback_uninstall(
+    cluster: Access, namespace: str, release: Helm, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if cluster.kubeconfig:
+        monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
     notes = release("install", "clsp", str(CHART), "--wait", values=_values(secret))
     assert "s3://speech/" in notes
     assert "Next:" in notes
@@ -88,8 +114,9 @@ def test_install_upgrade_rollback_uninstall(cluster: Access, namespace: str, rel
     assert set(back) == set(first)
     assert back["ConfigMap/clsp-platform"]["data"] == first["ConfigMap/clsp-platform"]["data"]
 
+    _leave_work(namespace)
     release("uninstall", "clsp", "--wait")
-    assert _objects(cluster, namespace) == {}
+    until("what a run had left goes with the release", lambda: _objects(cluster, namespace) == {}, 60)
     kept = cluster.kubectl.within(namespace)("get", "secrets", "-o", "name").split()
     assert kept == [f"secret/{secret}"], "what the user made stays, and nothing else"
 

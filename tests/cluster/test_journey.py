@@ -77,7 +77,7 @@ def reader(cluster, space, corpus, tmp_path, monkeypatch) -> Reader:
     choices = {
         "BASE": "debootstrap",
         "REGISTRY": "docker.io",
-        "IMAGES": "--tool buildah --torch mounted --apart --archives",
+        "IMAGES": "--torch mounted --apart --archives",
         "NAMESPACE": space,
         "VALUES": "values.yaml",
         "STORE": f"{bucket}/store",
