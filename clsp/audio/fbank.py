@@ -57,9 +57,12 @@ class Fbank(nn.Module):
 
     def _log_mel(self, frames: Tensor) -> Tensor:
         frames = frames - frames.mean(dim=-1, keepdim=True)
-        previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
-        shaped = torch.sub(frames, previous, alpha=PREEMPHASIS).mul_(self.window)
-        spectrum = torch.fft.rfft(shaped, n=FFT_SIZE)
+        # Written where the transform reads it, zeros behind: each pass over fresh memory counts here.
+        shaped = frames.new_zeros(*frames.shape[:2], FFT_SIZE)
+        torch.sub(frames[..., :1], frames[..., :1], alpha=PREEMPHASIS, out=shaped[..., :1])
+        torch.sub(frames[..., 1:], frames[..., :-1], alpha=PREEMPHASIS, out=shaped[..., 1:WINDOW])
+        shaped[..., :WINDOW].mul_(self.window)
+        spectrum = torch.fft.rfft(shaped)
         power: Tensor = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
         return (power @ self.mel_weights).clamp_(min=ENERGY_FLOOR).log_()
 
@@ -94,8 +97,13 @@ def _full_lengths(waveforms: Tensor) -> Tensor:
 def _frames(waveforms: Tensor, lengths: Tensor, frames: int) -> Tensor:
     """Overlapping windows (N, frames, 400) of the mirrored clips; those beyond a clip's own are noise."""
     margin = (WINDOW - HOP) // 2
-    position = torch.arange(-margin, (frames - 1) * HOP + WINDOW - margin, device=waveforms.device)
-    mirrored = waveforms.gather(1, _mirror(position[None, :], lengths[:, None].clamp(min=1)))
+    after = (frames - 1) * HOP + WINDOW - margin - waveforms.shape[1]
+    if len(waveforms) == 1 and 0 < after <= waveforms.shape[1] == int(lengths) >= margin:
+        # A clip alone, as training reads it: its two ends are turned round, without an index for every sample.
+        mirrored = torch.cat([waveforms[:, :margin].flip(1), waveforms, waveforms[:, -after:].flip(1)], dim=1)
+    else:
+        position = torch.arange(-margin, waveforms.shape[1] + after, device=waveforms.device)
+        mirrored = waveforms.gather(1, _mirror(position[None, :], lengths[:, None].clamp(min=1)))
     return mirrored.unfold(1, WINDOW, HOP)
 
 

@@ -40,7 +40,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Medians over interleaved steps; ``ratio`` is how many times faster ours is, its spread the middle half."""
+    """Medians over interleaved steps; ``ratio`` is how many times faster ours is, its spread the middle half.
+
+    ``cpu_ratio`` is that of CPU seconds, which other work on the machine changes least.
+    """
 
     load: Load
     steps: int
@@ -49,6 +52,7 @@ class Comparison:
     ratio: float
     ratio_low: float
     ratio_high: float
+    cpu_ratio: float
 
 
 def compare_speed(load: Load, steps: int) -> Comparison:
@@ -57,11 +61,12 @@ def compare_speed(load: Load, steps: int) -> Comparison:
     model = _model(preset(load.preset))
     sides = _plain_step(model, load), _our_step(model, load)
     turns = [tuple(_seconds(step) for step in sides) for _ in range(steps + 1)][1:]
-    plain, ours = (statistics.median(each) for each in zip(*turns, strict=True))
-    ratios = sorted(slow / fast for slow, fast in turns)
+    plain, ours = (statistics.median(wall for wall, _ in each) for each in zip(*turns, strict=True))
+    ratios = sorted(slow[0] / fast[0] for slow, fast in turns)
     return Comparison(
         load, steps, load.clips / ours, load.clips / plain, statistics.median(ratios),
         ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4],
+        statistics.median(slow[1] / fast[1] for slow, fast in turns),
     )  # fmt: skip
 
 
@@ -149,10 +154,11 @@ def _inputs(load: Load, config: ModelConfig) -> tuple[torch.Tensor, ...]:
     return features, lengths, ids, torch.ones_like(ids)
 
 
-def _seconds(step: Step) -> float:
-    started = time.perf_counter()
+def _seconds(step: Step) -> tuple[float, float]:
+    """Of wall and of CPU."""
+    wall, cpu = time.perf_counter(), time.process_time()
     step()
-    return time.perf_counter() - started
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _peak() -> int:

@@ -60,17 +60,24 @@ def data(
         1_000,
         1_000_000,
     ],
+    preset: Annotated[str, typer.Option(help="Model that batches are made for; empty leaves it out")] = "tiny",
+    turns: Annotated[int, typer.Option(min=1, help="Batches and steps, which take turns")] = 15,
     out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
 ) -> None:
-    """Time from durations to the batch of a step, which must not grow with the step.
+    """Time from durations to the batch of a step, which must not grow with it; batches beside the steps they feed.
 
     Example: clsp bench data --clips 10000000 --step 0 --step 1000000
     """
     from clsp.config import BatchSettings
     from clsp.data.speed import bench_resume
+    from pipelines.bench.loading import compare_feeding, measure_saving
 
     found = bench_resume(clips, BatchSettings(global_clips=global_clips, buckets=30), steps)
-    _print({"resume": [asdict(each) for each in found]}, out)
+    report: dict[str, object] = {"resume": [asdict(each) for each in found]}
+    if preset:
+        report["feeding"] = asdict(compare_feeding(preset, 16, 4.0, turns))
+        report["saving"] = asdict(measure_saving(preset, 16, 4.0, turns))
+    _print(report, out)
 
 
 def train(
