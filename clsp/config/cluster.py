@@ -99,6 +99,19 @@ class TrainingWork(WorkSettings):
         return self
 
 
+class ReleaseWork(Section):
+    """How a new version is watched as a canary before it takes all calls, and what sends it back."""
+
+    percent: int = Field(10, ge=1, le=100, description="Share of the calls that the canary serves")
+    watch_seconds: float = Field(600.0, gt=0, description="How long the canary is watched before it is promoted")
+    tick_seconds: float = Field(5.0, gt=0, description="How often canary and stable version are asked")
+    least_calls: int = Field(10, ge=1, description="Calls before errors and latency count")
+    most_errors: float = Field(0.01, ge=0, le=1, description="Share of failing calls beyond that of the stable version")
+    latency_ratio: float = Field(2.0, ge=1, description="A call may take this many times that of the stable version")
+    least_latency_seconds: float = Field(0.05, ge=0, description="Latencies below count as this much")
+    most_drift: float = Field(1e-3, gt=0, description="Largest difference of a coordinate from the model's own vector")
+
+
 class ServingWork(WorkSettings):
     """Both endpoints of a version; the work ends when they answer, and is rolled back when they do not in time."""
 
@@ -108,6 +121,7 @@ class ServingWork(WorkSettings):
     max_replicas: int = Field(1, ge=1, description="Most replicas of an endpoint; more than the fewest makes an HPA")
     answer_seconds: float = Field(60.0, gt=0, description="An endpoint that is ready must answer within this time")
     start_seconds: int = Field(600, ge=1, description="A replica must have loaded its model within this time")
+    release: ReleaseWork = ReleaseWork()
 
 
 class ClusterImages(Section):

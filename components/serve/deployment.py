@@ -16,7 +16,7 @@ from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import POD, Object, Ref, condition
 from components.kubernetes.states import restarts, why_failed, why_none_runs
-from components.serve.endpoints import TOWERS, Endpoint, inference_service, revision
+from components.serve.endpoints import TOWERS, Endpoint, as_applied, inference_service, revision
 from components.serve.probe import Probe
 from serving.client import EmbeddingClient
 from serving.probe import KEY_VARIABLE
@@ -43,19 +43,25 @@ def deploy(
     endpoints = [Endpoint(tower, uri, probe.sha256, settings, cluster_settings) for tower in TOWERS]
     before = {endpoint.ref: cluster.get(endpoint.ref) for endpoint in endpoints}
     deadline = time.monotonic() + cluster_settings.serve.timeout_seconds
-    with cancelling(lambda: _roll_back(cluster, before)):
+    with cancelling(lambda: roll_back(cluster, before)):
         wanted = [revision(cluster.apply(inference_service(endpoint))["metadata"]) for endpoint in endpoints]
         for endpoint, mark in zip(endpoints, wanted, strict=True):
-            _wait_rolled_out(cluster, endpoint, mark, deadline)
-            _wait_answer(endpoint, probe, reach or _inside(cluster), cluster_settings.serve.answer_seconds)
+            wait_rolled_out(cluster, endpoint, mark, deadline)
+            wait_answer(endpoint, probe, reach or _inside(cluster), cluster_settings.serve.answer_seconds)
     log.info("version_deployed", version=probe.version, endpoints=[endpoint.name for endpoint in endpoints])
 
 
-def _wait_rolled_out(cluster: Cluster, endpoint: Endpoint, wanted: str, deadline: float) -> None:
+def wait_rolled_out(
+    cluster: Cluster, endpoint: Endpoint, wanted: str, deadline: float, deployed: Ref | None = None
+) -> None:
+    """Return once all replicas of the endpoint's (or another) Deployment are available and of the revision ``wanted``.
+
+    ``EndpointError`` says why they are not by ``deadline``, or as soon as a pod ended too often.
+    """
     pods: list[Object] = []
     selector = f"{_SERVICE_LABEL}={endpoint.name}"
     for pods in cluster.observe(POD, selector, max(1.0, deadline - time.monotonic()), _TICK_SECONDS):
-        service, deployment = cluster.get(endpoint.ref), cluster.get(endpoint.deployment)
+        service, deployment = cluster.get(endpoint.ref), cluster.get(deployed or endpoint.deployment)
         if service and deployment and condition(service, "Ready") and is_rolled_out(deployment, wanted):
             return
         for pod in pods:
@@ -77,7 +83,7 @@ def is_rolled_out(deployment: Object, wanted: str) -> bool:
     return seen and counts == [replicas] * 3 and revision(deployment["spec"]["template"]["metadata"]) == wanted
 
 
-def _wait_answer(endpoint: Endpoint, probe: Probe, reach: Reach, seconds: float) -> None:
+def wait_answer(endpoint: Endpoint, probe: Probe, reach: Reach, seconds: float) -> None:
     """A Service may route to a pod, new or gone, a moment later than its Deployment says."""
     deadline = time.monotonic() + seconds
     key = os.environ.get(KEY_VARIABLE, "")
@@ -106,16 +112,11 @@ def _inside(cluster: Cluster) -> Reach:
     return reach
 
 
-def _roll_back(cluster: Cluster, before: Mapping[Ref, Object | None]) -> None:
+def roll_back(cluster: Cluster, before: Mapping[Ref, Object | None]) -> None:
+    """Put back what was there ``before``; what was not goes."""
     for ref, item in before.items():
         if item is None:
             cluster.delete(ref)
         else:
-            cluster.apply(_as_applied(item))
+            cluster.apply(as_applied(item))
         log.warning("endpoint_rolled_back", endpoint=ref.name, revision=revision(item["metadata"]) if item else "")
-
-
-def _as_applied(item: Object) -> Object:
-    """What can be applied again of an object that a cluster gave."""
-    kept = {name: item["metadata"][name] for name in ("name", "labels", "annotations") if name in item["metadata"]}
-    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept, "spec": item["spec"]}

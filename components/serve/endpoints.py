@@ -69,6 +69,12 @@ def revision(metadata: Object) -> str:
     return str(metadata.get("annotations", {}).get(REVISION, ""))
 
 
+def as_applied(item: Object) -> Object:
+    """What can be applied again of an object that a cluster gave."""
+    kept = {name: item["metadata"][name] for name in ("name", "labels", "annotations") if name in item["metadata"]}
+    return {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": kept, "spec": item["spec"]}
+
+
 def _predictor(endpoint: Endpoint) -> Object:
     work = endpoint.work
     pod = pod_spec(

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from clsp.audio.decode import decode
 from clsp.config import ServeSettings
 from clsp.data.clips import decode_flac
 from clsp.errors import DataError, EndpointError
@@ -16,6 +18,7 @@ from clsp.storage.audio_shards import ByteRange, read_sound
 from clsp.storage.manifest import Counts, Manifest, load_manifest, read_rows
 from clsp.storage.steps import Outcome
 from serving.client import EmbeddingClient
+from serving.probe import TEXT, tone
 
 TOLERANCE = 1e-4  # what every protocol promises (design section 4)
 
@@ -32,11 +35,19 @@ class Probe:
 
     def check_text(self, client: EmbeddingClient) -> None:
         """``EndpointError`` unless the server embeds the text as the model does."""
-        self._compare(client.embed_texts([self.text]), self.expected[:1])
+        _refuse_far(self.text_distance(client))
 
     def check_speech(self, client: EmbeddingClient) -> None:
         """``EndpointError`` unless the server embeds the sound as the model does."""
-        self._compare(client.embed_audio([self.sound]), self.expected[1:])
+        _refuse_far(self.speech_distance(client))
+
+    def text_distance(self, client: EmbeddingClient) -> float:
+        """The most that a coordinate of the text's vector differs from the model's own."""
+        return _distance(client.embed_texts([self.text]), self.expected[:1])
+
+    def speech_distance(self, client: EmbeddingClient) -> float:
+        """The same for the sound."""
+        return _distance(client.embed_audio([self.sound]), self.expected[1:])
 
     def outcome(self) -> Outcome:
         """What the step hands over once both checks have passed."""
@@ -48,13 +59,17 @@ class Probe:
         }
         return Outcome("", (), Counts(unit="embeddings", rows_in=2, accepted=2), info)
 
-    def _compare(self, served: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
-        distance = float(np.abs(served - expected).max()) if served.shape == expected.shape else np.inf
-        if not distance <= TOLERANCE:
-            raise EndpointError(
-                f"served vectors differ from the model's by {distance:.2g}",
-                hint="server and step must run the same release; see serve.dtype and serve.device",
-            )
+
+def _distance(served: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    return float(np.abs(served - expected).max()) if served.shape == expected.shape else float("inf")
+
+
+def _refuse_far(distance: float) -> None:
+    if not distance <= TOLERANCE:
+        raise EndpointError(
+            f"served vectors differ from the model's by {distance:.2g}",
+            hint="server and step must run the same release; see serve.dtype and serve.device",
+        )
 
 
 def version_uri(store: ObjectStore, version: Manifest) -> str:
@@ -68,6 +83,15 @@ def make_probe(store: ObjectStore, settings: ServeSettings, version: Manifest) -
     model = load_for_serving(version_uri(store, version), settings.device, settings.dtype, settings)
     vectors = [model.encode_text([text]).numpy(), model.encode_speech([decode_flac(sound, "probe")]).numpy()]
     return Probe(model.identity.version, model.identity.sha256, text, sound, np.concatenate(vectors))
+
+
+def plain_probe(uri: str, settings: ServeSettings) -> Probe:
+    """The probe of a version of which no data is at hand: a description, and a tone."""
+    model = load_for_serving(uri, settings.device, settings.dtype, settings)
+    sound = tone()
+    decoded = torch.from_numpy(decode(sound).samples)
+    vectors = [model.encode_text([TEXT]).numpy(), model.encode_speech([decoded]).numpy()]
+    return Probe(model.identity.version, model.identity.sha256, TEXT, sound, np.concatenate(vectors))
 
 
 def _example(store: ObjectStore, examples: str) -> tuple[str, bytes]:

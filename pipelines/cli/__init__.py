@@ -16,6 +16,7 @@ from pipelines.cli import (
     evaluate,
     model,
     plan,
+    release,
     run,
     runs,
     schedule,
@@ -31,7 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    demo, run, runs, schedule, annotate, evaluate, serve, model, transfer, average, bench, plan, dashboards, doctor,
+    demo, run, runs, schedule, annotate, evaluate, serve, release, model, transfer, average, bench, plan, dashboards,
+    doctor,
 ):  # fmt: skip
     module.add_commands(app)
 

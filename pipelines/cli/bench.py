@@ -110,6 +110,7 @@ def serve(
     overload: Annotated[float, typer.Option(min=0.5, help="Length of three times the knee")] = 60.0,
     deadline: Annotated[float, typer.Option(min=0.1, help="Deadline of a request under overload, in seconds")] = 2.0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of a forward")] = 1,
+    least: Annotated[int, typer.Option(min=2, help="Requests at half the knee at least")] = 100,
     out: Annotated[
         Path | None, typer.Option(help="File for the result, besides standard output; a plot beside")
     ] = None,
@@ -125,8 +126,14 @@ def serve(
     if tower not in ("speech", "text"):
         raise ConfigError(f"unknown tower {tower!r}", hint="choose speech or text")
     plan = Plan(
-        tower, inputs, step_seconds=seconds, overload_seconds=overload, deadline_seconds=deadline, threads=threads
-    )  # type: ignore[arg-type]
+        tower,
+        inputs,
+        step_seconds=seconds,
+        overload_seconds=overload,
+        deadline_seconds=deadline,
+        threads=threads,
+        least=least,
+    )
     result = bench_serve(model, plan)
     _print(asdict(result), out)
     if out is not None:

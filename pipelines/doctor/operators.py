@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.kubernetes.requests import ForbiddenError
+from components.serve.canary import knows_canary
 from pipelines.doctor.records import Finding, Release, View, fails, skipped, warns, works
 
 Version = tuple[int, int]
@@ -138,15 +139,6 @@ def _judge_kserve(view: View, release: Release, told: str, version: Version | No
             "set rbac.clusterRead to true, or run clsp doctor with an administrator's context",
         )
     return works(KSERVE.part, f"{told}{', with canary' if canary else ', without canary'}")
-
-
-def knows_canary(definition: Any) -> bool | None:
-    """Whether an InferenceService definition has ``spec.canary``; None when the definition could not be read."""
-    if definition is None:
-        return None
-    schemas = [version.get("schema", {}).get("openAPIV3Schema", {}) for version in definition["spec"]["versions"]]
-    specs = [schema.get("properties", {}).get("spec", {}).get("properties", {}) for schema in schemas]
-    return any("canary" in spec for spec in specs)
 
 
 def version_of(deployment: Any) -> Version | None:

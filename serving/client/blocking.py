@@ -100,6 +100,13 @@ class EmbeddingClient:
         scores: list[dict[str, Any]] = self._call(messages.ask_scores(self._model, pairs))["data"]
         return scores
 
+    def read_metrics(self) -> str:
+        """The server's counters, as Prometheus reads them."""
+        sent = self._send(Ask("GET", "/metrics"), self._timeout)
+        if not isinstance(sent, httpx.Response):
+            raise messages.unreachable(sent)
+        return sent.text
+
     def _embed(self, inputs: Sequence[str | Sound]) -> Vectors:
         return messages.read_vectors(self._call(messages.ask_embeddings(self._model, inputs)))
 

@@ -83,7 +83,9 @@ def test_a_short_run_reports_numbers_that_fit_together(tmp_path, tower):
     folder, out = write_tiny_model(tmp_path / "model"), tmp_path / "serve.json"
     command = [sys.executable, "-m", "pipelines.cli", "bench", "serve", str(folder), "--tower", tower, "--inputs", "8"]
     subprocess.run(
-        [*command, "--seconds", "0.5", "--overload", "1", "--out", str(out)], check=True, capture_output=True
+        [*command, "--seconds", "0.5", "--overload", "1", "--least", "5", "--out", str(out)],
+        check=True,
+        capture_output=True,
     )
     report = orjson.loads(out.read_bytes())
     assert report["unit"] == ("audio_seconds" if tower == "speech" else "texts")
