@@ -41,6 +41,9 @@ class Engine:
             self.answered += 1
         return web.Response(body=ANSWER)
 
+    async def health(self, _: web.Request) -> web.Response:
+        return web.Response()
+
     async def seen(self, _: web.Request) -> web.Response:
         used = self.answered * self.seconds / (self.slots * max(self.last - self.first, 1e-9))
         return web.json_response({"answered": self.answered, "refused": self.refused, "used": used})
@@ -49,7 +52,13 @@ class Engine:
 async def serve(slots: int, seconds: float, port: int, refuses: bool) -> None:
     engine = Engine(slots, seconds, refuses)
     app = web.Application(client_max_size=2**26)
-    app.add_routes([web.post("/v1/chat/completions", engine.chat), web.get("/seen", engine.seen)])
+    app.add_routes(
+        [
+            web.post("/v1/chat/completions", engine.chat),
+            web.get("/seen", engine.seen),
+            web.get("/health", engine.health),
+        ]
+    )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, backlog=2048)

@@ -5,7 +5,7 @@ The names are the reasons that failed rows are counted under.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +21,7 @@ class Answer:
 
     text: str
     reasoning: str = ""
+    tokens: int = 0  # that the endpoint says it wrote
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ def read_answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer 
 
 def _read_message(data: bytes) -> Answer | Fault:
     try:
-        choice = orjson.loads(data)["choices"][0]
+        whole = orjson.loads(data)
+        choice = whole["choices"][0]
         message, ended = choice["message"], choice.get("finish_reason")
         content, thought = _text(message["content"]), _text(_apart(message))
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError):
+        tokens = int((whole.get("usage") or {}).get("completion_tokens") or 0)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return Fault("garbage", "not a chat answer")
-    answer = split_reasoning(content, thought)
+    answer = replace(split_reasoning(content, thought), tokens=tokens)
     if not answer.text and ended == "length":  # the same seed would think as long again
         return Fault("truncated", "max_tokens ended before the answer began", passing=False)
     return answer if answer.text else Fault("empty", "an answer without text")

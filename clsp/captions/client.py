@@ -52,6 +52,7 @@ class Answered:
     text: str
     attempts: int
     reasoning: str = ""
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class ChatClient:
         while place:
             result = await self._ask_once(place, body, started + settings.deadline_seconds - self._loop.time())
             if isinstance(result, Answer):
-                return Answered(request.id, result.text, attempt + 1, result.reasoning)
+                return Answered(request.id, result.text, attempt + 1, result.reasoning, result.tokens)
             attempt += result.reason != UNREACHABLE  # a try that nobody heard
             wait = wait_seconds(settings, request.id, max(1, attempt), result)
             late = self._loop.time() + wait - started >= settings.deadline_seconds

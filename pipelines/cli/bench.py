@@ -14,6 +14,7 @@ def add_commands(app: typer.Typer) -> None:
     group.callback()(lambda: None)
     group.command("encode")(encode)
     group.command("data")(data)
+    group.command("annotate")(annotate)
     group.command("train")(train)
     group.command("serve")(serve)
     app.add_typer(group, name="bench")
@@ -50,6 +51,35 @@ def encode(
         for dtype in dtypes
     ]
     _print({"workload": workload, "results": results}, out)
+
+
+def annotate(
+    url: Annotated[str, typer.Option(help="Base URL of the captioner, ending in /v1")] = "http://localhost:8000/v1",
+    model: Annotated[str, typer.Option(help="Model name at the endpoint")] = "Qwen/Qwen3-Omni-30B-A3B-Captioner",
+    concurrencies: Annotated[list[int], typer.Option("--concurrency", help="May be given again")] = [64, 128, 256],  # noqa: B006
+    views: Annotated[int, typer.Option(min=1, help="Captions a clip")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.5, max=30, help="Length of a clip")] = 9.3,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest caption")] = 512,
+    engine: Annotated[str, typer.Option(help="Command that starts the engine; {seqs} and {tokens} are filled in")] = "",
+    sequences: Annotated[list[int], typer.Option("--seqs", help="max_num_seqs to try with --engine")] = [64],  # noqa: B006
+    tokens: Annotated[list[int], typer.Option("--tokens", help="max_num_batched_tokens to try")] = [32_768],  # noqa: B006
+    start_seconds: Annotated[float, typer.Option(min=1, help="An engine must answer within this time")] = 1800,
+    gpus: Annotated[int, typer.Option(min=1, help="GPUs behind the endpoint")] = 1,
+    price: Annotated[float, typer.Option(min=0, help="Money for one GPU hour")] = 2.0,
+    out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
+) -> None:
+    """Captions a second of an endpoint, and the GPU-days and cost of a million; the fastest setting first.
+
+    Example: clsp bench annotate --engine "vllm serve M --max-num-seqs {seqs}" --seqs 32 --seqs 64
+    """
+    from clsp.captions.speed import Load
+    from clsp.config import EndpointSettings, SamplingSettings
+    from pipelines.bench.annotation import Sweep, run_sweep
+
+    endpoint = EndpointSettings(url=url, model=model, timeout_seconds=600)
+    load = Load(views, seconds, SamplingSettings(max_tokens=max_tokens))
+    sweep = Sweep(endpoint, load, concurrencies, engine, sequences, tokens, start_seconds, gpus, price)
+    _print({"clip_seconds": seconds, "views": views, "results": run_sweep(sweep)}, out)
 
 
 def data(
