@@ -48,7 +48,7 @@ class Access:
             caller = ""
             try:
                 caller = self._caller(scope, headers)
-                await self._serve(scope, receive, told, Asker(caller, patience(headers)))
+                await self._serve(scope, receive, told, Asker(caller, patience(headers), started))
             except RequestError as error:
                 await error_response(error)(scope, receive, told)
             finally:
@@ -146,7 +146,7 @@ class CallAccess(AsyncServerInterceptor):  # type: ignore[misc]
                 caller = await self._caller(called, headers, context)
                 if request_or_iterator is _UNREADABLE:
                     await context.abort(StatusCode.INVALID_ARGUMENT, "bad_message: the message cannot be read")
-                token = enter(Call(identity, Asker(caller, _seconds(context))))
+                token = enter(Call(identity, Asker(caller, _seconds(context), started)))
                 try:
                     with tracer().start_as_current_span(
                         called, parent_of(headers), SpanKind.SERVER, {"request_id": identity}

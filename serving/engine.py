@@ -21,6 +21,7 @@ from clsp.audio.fbank import SAMPLING_RATE
 from clsp.config.serving import ServeSettings
 from clsp.logs import get_logger
 from serving import metrics
+from serving.backlog import Backlog
 from serving.drift import Drift
 from serving.errors import RequestError, expired, overloaded
 from serving.queues import Item, Job, Queue, Vectors
@@ -30,10 +31,14 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks ('' where nobody has a name) and how many seconds the answer is worth waiting for (0: the default)."""
+    """Who asks ('' where nobody has a name) and how many seconds the answer is worth waiting for (0: the default).
+
+    ``since`` is when the request came, in the clock's seconds (0: just now).
+    """
 
     caller: str = ""
     seconds: float = 0.0
+    since: float = 0.0
 
 
 ANYONE = Asker()
@@ -44,6 +49,7 @@ class Engine:
 
     def __init__(self, settings: ServeSettings) -> None:
         self._settings = settings
+        self.backlog = Backlog(settings.decode_workers)
         self._limits = {"audio": int(settings.max_queued_seconds * SAMPLING_RATE), "text": settings.max_queued_tokens}
         self._changed = threading.Condition()
         self._turns: deque[Queue] = deque()  # the queues that hold something
@@ -73,7 +79,7 @@ class Engine:
         vectors = np.zeros((len(payloads), dimension), np.float32)
         if not payloads:
             return vectors
-        loop, deadline = asyncio.get_running_loop(), time.monotonic() + self._patience(asker)
+        loop, deadline = asyncio.get_running_loop(), time.monotonic() + self.patience(asker)
         job = Job(vectors, len(payloads), loop.create_future(), loop, deadline, asker.caller)
         with self._changed:
             if self._closed:
@@ -99,7 +105,8 @@ class Engine:
 
     def waiting_seconds(self) -> float:
         """Predicted seconds until everything that waits now is done."""
-        return sum(queue.seconds() for queue in self._turns) + max(0.0, self._busy_until - time.monotonic())
+        running = max(0.0, self._busy_until - time.monotonic())
+        return sum(queue.seconds() for queue in self._turns) + running + self.backlog.seconds()
 
     def _abandon(self, queue: Queue, job: Job) -> None:
         """Nothing is computed for a caller that has gone."""
@@ -109,8 +116,16 @@ class Engine:
                 self._turns.remove(queue)
             self._report()
 
-    def _patience(self, asker: Asker) -> float:
-        return min(asker.seconds or self._settings.deadline_seconds, self._settings.deadline_seconds)
+    def patience(self, asker: Asker) -> float:
+        """Seconds that are left of what the answer is worth waiting for."""
+        whole = min(asker.seconds or self._settings.deadline_seconds, self._settings.deadline_seconds)
+        return whole - (time.monotonic() - asker.since if asker.since else 0.0)
+
+    def check_time(self, asker: Asker) -> None:
+        """429 once the deadline of a request has passed: nothing more is done for it."""
+        if self.patience(asker) <= 0:
+            metrics.REJECTED.labels(reason="expired").inc()
+            raise expired(self._settings.retry_after_seconds)
 
     def _refuse_overflow(self, queue: Queue, length: int) -> None:
         """A bound on memory, whatever the rate: as many items as wait now, a request alone always fits."""
@@ -122,7 +137,7 @@ class Engine:
     def _refuse_late(self, asker: Asker, own_seconds: float) -> None:
         """One rule for one input and for many: what waits and what comes must be done within the deadline."""
         waiting = self.waiting_seconds()
-        late = waiting + own_seconds - self._patience(asker)
+        late = waiting + own_seconds - self.patience(asker)
         if waiting and late > 0:
             metrics.REJECTED.labels(reason="late").inc()
             raise overloaded("the answer would come too late", max(self._settings.retry_after_seconds, math.ceil(late)))
@@ -167,8 +182,11 @@ class Engine:
             self._forward_alone(queue, items)
             return
         with self._changed:
-            queue.measure(sum(lengths), time.monotonic() - started)
+            elapsed = time.monotonic() - started
+            queue.measure(sum(lengths), elapsed)
             self._busy_until = 0.0
+        if queue.name == "audio":
+            self.backlog.forwarded(len(items), elapsed)
         self._drift[queue.name].add(vectors)
         for item, vector in zip(items, vectors, strict=True):
             _deliver(item, vector)

@@ -31,7 +31,7 @@ def open_lane(model: EmbeddingModel, settings: ServeSettings) -> Lane:
         return model.encode_speech([torch.from_numpy(clip) for clip in clips])
 
     def batching(budget: int) -> Batching:
-        return Batching(budget, settings.batch_window, settings.batch_fill)
+        return Batching(budget, settings.batch_window, settings.batch_fill, settings.batch_forward_seconds)
 
     return Lane(
         Queue("audio", encode_speech, batching(int(settings.batch_seconds * SAMPLING_RATE))),

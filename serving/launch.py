@@ -14,6 +14,8 @@ from clsp.config.serving import ServeSettings
 from clsp.errors import EndpointError
 from clsp.processes import PARENT_VARIABLE
 
+_SWITCH_SECONDS = 0.001  # the event loop, and with it every health check, waits so long for a busy thread at most
+
 
 @dataclass(frozen=True)
 class ServerPlace:
@@ -41,6 +43,7 @@ def start(models: Sequence[str], settings: ServeSettings) -> None:
     from serving.tracing import start_tracing
 
     quiet_logs()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     catalogue, service = Catalogue(), EmbeddingService(settings)

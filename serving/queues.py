@@ -9,7 +9,7 @@ import asyncio
 import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any
 
@@ -62,11 +62,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Batching:
-    """``budget`` bounds longest × count of a forward, ``window`` the items looked at, ``fill`` the useful share."""
+    """``budget`` bounds longest × count of a forward, ``window`` the items looked at, ``fill`` the useful share.
+
+    ``seconds`` bounds what a forward of several items is expected to take, so that nobody's turn is long in coming.
+    """
 
     budget: int
     window: int
     fill: float
+    seconds: float = float("inf")
 
 
 @dataclass(eq=False)
@@ -78,6 +82,7 @@ class Queue:
     batching: Batching
     waiting: int = 0
     rate: float = 0.0
+    forward_seconds: float = 0.0
     _callers: OrderedDict[str, OrderedDict[Item, None]] = field(default_factory=OrderedDict)
     _deadlines: list[tuple[float, int, Job]] = field(default_factory=list)
     _jobs: int = 0
@@ -102,12 +107,16 @@ class Queue:
             self._remove(item)
 
     def take(self, now: float) -> tuple[list[Item], list[Job]]:
-        """The next batch, and jobs of which items waited beyond their deadline; nothing of those is left."""
-        expired = self._expire(now)
+        """The next batch, and jobs that a forward from now would finish too late; nothing of those is left."""
+        expired = self._expire(now + self.forward_seconds)
         window = list(self._window())
         if not window:
+            self.forward_seconds /= 2  # nothing ran that could show it was too long: the next request may find out
             return [], expired
-        chosen = [window[place] for place in choose_batch([len(item) for item in window], self.batching)]
+        within = self.batching
+        if self.rate and self.rate * within.seconds < within.budget:
+            within = replace(within, budget=int(self.rate * within.seconds))
+        chosen = [window[place] for place in choose_batch([len(item) for item in window], within)]
         for item in chosen:
             self._remove(item)
         if (caller := window[0].job.caller) in self._callers:
@@ -121,6 +130,7 @@ class Queue:
     def measure(self, length: int, seconds: float) -> None:
         """Learn from a forward over items of ``length`` in all."""
         rate = length / max(seconds, 1e-6)
+        self.forward_seconds = (1 - _SMOOTHING) * self.forward_seconds + _SMOOTHING * seconds
         self.rate = rate if not self.rate else (1 - _SMOOTHING) * self.rate + _SMOOTHING * rate
 
     def _window(self) -> Iterator[Item]:

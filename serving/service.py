@@ -83,9 +83,10 @@ class EmbeddingService:
         texts = [(place, item) for place, item in enumerate(inputs) if isinstance(item, TextInput)]
         sounds = [(place, item) for place, item in enumerate(inputs) if not isinstance(item, TextInput)]
         _require(served, texts=bool(texts), sounds=bool(sounds))
-        ids = await self._tokenize(served.model, [item.text for _, item in texts])
         longest = treatment.longest_seconds(self.settings)
-        clips = await asyncio.gather(*(self._decode(place, item, longest) for place, item in sounds))
+        with self._engine.backlog.expecting(len(sounds)):
+            ids = await self._tokenize(served.model, [item.text for _, item in texts])
+            clips = await asyncio.gather(*(self._decode(place, item, longest, asker) for place, item in sounds))
         cuts = [cut_clip(len(clip), treatment, self.settings) for clip in clips]
         parts = [cut.parts(clip) for cut, clip in zip(cuts, clips, strict=True)]
         self._check_total([part for group in parts for part in group])
@@ -111,9 +112,16 @@ class EmbeddingService:
     async def _tokenize(self, model: EmbeddingModel, texts: list[str]) -> list[list[int]]:
         return await self._aside(lambda: model.token_ids(texts), "the texts") if texts else []
 
-    async def _decode(self, place: int, item: Sound, longest: float) -> Samples:
+    async def _decode(self, place: int, item: Sound, longest: float, asker: Asker) -> Samples:
+        def work() -> Samples:
+            self._engine.check_time(asker)  # it may have waited long for this worker
+            started = time.monotonic()
+            samples = to_waveform(item, self._objects, self.settings, longest)
+            self._engine.backlog.decoded(time.monotonic() - started)
+            return samples
+
         with metrics.DECODE_SECONDS.time(), tracer().start_as_current_span("decode"):
-            return await self._aside(lambda: to_waveform(item, self._objects, self.settings, longest), f"input {place}")
+            return await self._aside(work, f"input {place}")
 
     async def _aside(self, work: Callable[[], T], where: str) -> T:
         try:

@@ -48,6 +48,9 @@ class ServeSettings(Section):
     min_audio_seconds: float = Field(0.1, ge=0.09, description="Shortest clip that is embedded")
     batch_seconds: float = Field(240.0, gt=0, description="Padded seconds of audio in one forward")
     batch_tokens: int = Field(16_384, ge=1, description="Padded tokens in one forward")
+    batch_forward_seconds: float = Field(
+        0.25, gt=0, description="A forward of several inputs holds no more than is expected to take this long"
+    )
     max_queued_seconds: float = Field(1800.0, gt=0, description="Audio waiting for the device beyond this gets 429")
     max_queued_tokens: int = Field(2**20, ge=1, description="Tokens waiting for the device beyond this get 429")
     batch_window: int = Field(64, ge=1, description="Waiting inputs among which those of similar length are batched")

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -287,3 +288,46 @@ def test_what_is_late_leaves_at_once_and_jobs_that_left_are_forgotten():
         queue.drop(job)
     assert len(queue._deadlines) < 100
     loop.close()
+
+
+def test_a_forward_of_several_items_is_no_longer_than_it_may_take():
+    queue, loop = waiting_queue(0, 0.0)
+    queue.batching = Batching(10**9, 64, 0.0, seconds=0.5)
+    for _ in range(60):
+        queue.add(Job(np.zeros((1, 1)), 1, loop.create_future(), loop, 1e9), [[0.0]])
+    queue.measure(100, 5.0)  # twenty a second
+    assert len(queue.take(0.0)[0]) == 10
+    loop.close()
+
+
+def test_what_a_forward_would_finish_too_late_leaves_before_it():
+    queue, loop = waiting_queue(3, 5.0)
+    queue.forward_seconds = 2.0
+    assert len(queue.take(2.9)[0]) == 3
+    queue, loop = waiting_queue(3, 5.0)
+    queue.forward_seconds = 2.0
+    items, late = queue.take(3.1)
+    assert (items, len(late)) == ([], 3)
+    assert queue.forward_seconds == 1.0, "one slow forward must not refuse everybody for ever"
+    loop.close()
+
+
+@pytest.mark.anyio
+async def test_sounds_that_are_still_decoded_count_in_the_wait(started):
+    started.engine.backlog.decoded(0.4)
+    started.engine.backlog.forwarded(1, 0.3)
+    with started.engine.backlog.expecting(10):
+        assert started.engine.waiting_seconds() == pytest.approx(10 * (0.4 / 2 + 0.3))
+        with pytest.raises(RequestError):
+            started.engine.admit(Asker(seconds=4.0))
+        started.engine.admit(Asker(seconds=6.0))
+    started.engine.admit(Asker(seconds=0.1))
+
+
+@pytest.mark.anyio
+async def test_a_deadline_counts_from_when_the_request_came(started):
+    asker = Asker("x", 5.0, time.monotonic() - 6.0)
+    with pytest.raises(RequestError) as caught:
+        started.engine.check_time(asker)
+    assert caught.value.code == "expired"
+    started.engine.check_time(Asker("x", 7.0, time.monotonic() - 6.0))
