@@ -21,7 +21,7 @@ IMAGES ?=
 
 export PYTHONHASHSEED := 0
 
-.PHONY: help setup demo test test-fast test-cluster cluster-up cluster-down cluster-packages cluster-tools check compile format lock image-locks images chart clean
+.PHONY: help setup vllm-tools demo test test-fast test-cluster cluster-up cluster-down cluster-packages cluster-tools check compile format lock image-locks images chart clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ else
 endif
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+vllm-tools: $(READY)  ## Install vLLM for a CPU outside the checkout, for the tests that ask a real one (1.1 GB)
+	@PYTHONPATH=. $(BIN)/python -m tests.vllm.packages > /dev/null
 
 demo: $(READY)  ## Run the whole flow on this machine's CPU, tiny (OUT=folder, DEMO="--audio recordings/")
 	@$(BIN)/clsp demo --out $(OUT) $(DEMO)
