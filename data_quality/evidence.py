@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from clsp.records import Caption, Example, Failure, Segment, Verdict
-from data_quality.wording import fingerprint
+from data_quality.wording import fingerprint, words
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Evidence:
     accepted: tuple[Caption, ...]
     failures: tuple[Failure, ...]
     examples: tuple[Example, ...]
+    baseline: tuple[Example, ...] = ()  # of the data set that the examples are held against, if any
 
 
 def tables(evidence: Evidence) -> dict[str, pd.DataFrame]:
@@ -40,11 +41,24 @@ def tables(evidence: Evidence) -> dict[str, pd.DataFrame]:
     }
 
 
+def baseline(evidence: Evidence) -> dict[str, list[float]]:
+    """What the examples are held against, by column; empty where there is no earlier data set."""
+    if not evidence.baseline:
+        return {}
+    return {
+        "duration_s": [example.duration_s for example in evidence.baseline],
+        "caption_words": [caption_words(example) for example in evidence.baseline],
+    }
+
+
 CAPTION_COLUMNS = ("id", "segment_known", "outcomes", "failed", "fine_text", "fine_words")
 SEGMENT_COLUMNS = ("id", "split", "speaker", "fine", "overall", "views_complete", "seeds_distinct")
 VERDICT_COLUMNS = ("id", "caption_known", "passed", "item", "explained")
-ACCEPTED_COLUMNS = ("id", "text", "fine_characters", "overall_characters", "passed", "unchanged")
-EXAMPLE_COLUMNS = ("id", "segment_known", "split", "speaker", "duration_s", "fine", "captions_accepted", "audio_bytes")
+ACCEPTED_COLUMNS = ("id", "text", "transcript", "fine_characters", "overall_characters", "passed", "unchanged")
+EXAMPLE_COLUMNS = (
+    "id", "segment_known", "split", "speaker", "duration_s", "caption_words", "fine", "captions_accepted",
+    "audio_bytes",
+)  # fmt: skip
 
 
 def _frame(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
@@ -112,16 +126,23 @@ def _verdict_rows(evidence: Evidence) -> Iterable[dict[str, Any]]:
 def _accepted_rows(evidence: Evidence) -> Iterable[dict[str, Any]]:
     written = {caption.id: caption for caption in evidence.captions}
     passed = {verdict.caption_id for verdict in evidence.verdicts if verdict.passed}
+    said = {segment.id: segment.transcript for segment in evidence.segments}
     for caption in evidence.accepted:
         fine = caption.kind == "fine"
         yield {
             "id": caption.id or None,
             "text": caption.text,
+            "transcript": said.get(caption.segment_id) or None,
             "fine_characters": len(caption.text) if fine else None,
             "overall_characters": None if fine else len(caption.text),
             "passed": caption.id in passed,
             "unchanged": written.get(caption.id) == caption,
         }
+
+
+def caption_words(example: Example) -> float:
+    """Words of a fine caption of this example, on average."""
+    return sum(len(words(text)) for text in example.fine) / max(1, len(example.fine))
 
 
 def _example_rows(evidence: Evidence) -> Iterable[dict[str, Any]]:
@@ -137,6 +158,7 @@ def _example_rows(evidence: Evidence) -> Iterable[dict[str, Any]]:
             "split": example.split,
             "speaker": example.speaker,
             "duration_s": example.duration_s,
+            "caption_words": caption_words(example),
             "fine": len(example.fine),
             "captions_accepted": fine.issuperset(example.fine) and overall.issuperset(example.overall),
             "audio_bytes": example.audio_length,

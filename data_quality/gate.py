@@ -22,7 +22,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from clsp.errors import QualityError
 from data_quality.documents import collect_pages
-from data_quality.evidence import Evidence, tables
+from data_quality.evidence import Evidence, baseline, tables
 from data_quality.judgement import Judgement, RuleResult
 from data_quality.suites import Rule, rules
 from data_quality.thresholds import Thresholds
@@ -42,7 +42,11 @@ class Gate:
         """Judge all rows by all rules (of the suites ``only``, if any); without ``documents`` no pages are written."""
         frames = tables(evidence)
         items = sorted(set(frames["verdicts"]["item"]) - {""})
-        suites = {name: held for name, held in rules(self._thresholds, items).items() if not only or name in only}
+        suites = {
+            name: held
+            for name, held in rules(self._thresholds, items, baseline(evidence)).items()
+            if not only or name in only
+        }
         with tempfile.TemporaryDirectory(prefix="clsp-quality-") as folder, _silence():
             context = _context(Path(folder))
             results = [
@@ -50,7 +54,7 @@ class Gate:
                 for suite, demands in suites.items()
                 for result in self._validate(context, suite, demands, frames[suite])
             ]
-            pages = collect_pages(context, results) if documents else {}
+            pages = collect_pages(context, results, frames) if documents else {}
         return Judgement(tuple(results), pages)
 
     def _validate(self, context: Any, suite: str, demands: Sequence[Rule], frame: pd.DataFrame) -> list[RuleResult]:
@@ -80,8 +84,19 @@ def _result(rule: Rule, found: Any, rows: int, max_rows: int) -> RuleResult:
         )
     if "unexpected_count" not in result:  # a rule about the table as a whole
         observed, passed = float(result["observed_value"]), bool(found.success)
+        at_most = "min_value" not in kwargs
+        limit = kwargs["max_value"] if at_most else kwargs["min_value"]
         return RuleResult(
-            rule.name, rule.says, passed, observed, kwargs["min_value"], rows, int(not passed), per_row=False, rows=()
+            rule.name,
+            rule.says,
+            passed,
+            observed,
+            limit,
+            rows,
+            int(not passed),
+            per_row=False,
+            rows=(),
+            at_most=at_most,
         )
     unexpected, checked = result["unexpected_count"], result["element_count"] - result.get("missing_count", 0)
     return RuleResult(

@@ -16,7 +16,8 @@ class RuleResult:
     """How one rule went over ``checked`` rows; ``rows`` names some that break it.
 
     A rule about rows (``per_row``) observes the share of them that break it and ``limit`` is the share that may;
-    a rule about the table as a whole observes a number and ``limit`` is the least it may be (``unexpected`` is then 1).
+    a rule about the table as a whole observes a number and ``limit`` is the least it may be, or the most (``at_most``);
+    ``unexpected`` is then 1.
     """
 
     rule: str
@@ -28,10 +29,12 @@ class RuleResult:
     unexpected: int
     per_row: bool
     rows: tuple[str, ...]
+    at_most: bool = False
 
     def __str__(self) -> str:
         if not self.per_row:
-            return f"{self.rule} ({self.says}): {self.observed:g} observed, at least {self.limit:g} needed"
+            demand = f"at most {self.limit:g} allowed" if self.at_most else f"at least {self.limit:g} needed"
+            return f"{self.rule} ({self.says}): {self.observed:g} observed, {demand}"
         named = f": {', '.join(self.rows)}" if self.rows else ""
         allowed = f", {self.limit:.1%} may" if self.limit else ""
         return f"{self.rule} ({self.says}): {self.unexpected} of {self.checked} rows break it{allowed}{named}"

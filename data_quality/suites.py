@@ -3,14 +3,21 @@
 A rule is a name, a sentence for people and an expectation; every number in it comes from the thresholds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
-from data_quality.expectations import ExpectColumnDistinctWordShareToBeBetween, ExpectGroupsToHoldOneValue
+from data_quality.drift import reference_bins
+from data_quality.expectations import (
+    ExpectColumnDistinctWordShareToBeBetween,
+    ExpectColumnPairToShareNoPhrase,
+    ExpectColumnToBeStable,
+    ExpectColumnValuesToBeEnglish,
+    ExpectGroupsToHoldOneValue,
+)
 from data_quality.thresholds import Thresholds
 from data_quality.wording import phrase_pattern
 
@@ -24,14 +31,20 @@ class Rule:
     expectation: Any
 
 
-def rules(thresholds: Thresholds, items: Sequence[str]) -> dict[str, list[Rule]]:
-    """All rules by suite; ``items`` are the checklist items and rule names that rejected something."""
+Baseline = Mapping[str, Sequence[float]]  # values of an earlier data set by column of its examples
+
+
+def rules(thresholds: Thresholds, items: Sequence[str], baseline: Baseline) -> dict[str, list[Rule]]:
+    """All rules by suite; ``items`` are the checklist items and rule names that rejected something.
+
+    Drift is judged where there is a ``baseline``.
+    """
     return {
         "captions": _caption_rules(thresholds),
         "segments": _segment_rules(thresholds),
         "verdicts": _verdict_rules(thresholds, items),
         "accepted": _accepted_rules(thresholds),
-        "examples": _example_rules(thresholds),
+        "examples": [*_example_rules(thresholds), *_drift_rules(thresholds, baseline)],
     }
 
 
@@ -190,6 +203,23 @@ def _accepted_rules(thresholds: Thresholds) -> list[Rule]:
         ),
         _absent("accepted.negation", "No caption says what is absent", limits.negations),
         _absent("accepted.several_speakers", "No caption speaks of several speakers", limits.several_speakers),
+        _rule(
+            "accepted.transcript",
+            "No caption repeats words of its transcript",
+            ExpectColumnPairToShareNoPhrase,
+            column_A="text",
+            column_B="transcript",
+            words=limits.leak_words,
+            may_break=limits.max_leaking_share,
+        ),
+        _rule(
+            "accepted.language",
+            "Captions are English",
+            ExpectColumnValuesToBeEnglish,
+            column="text",
+            min_share=limits.min_english_share,
+            may_break=limits.max_foreign_share,
+        ),
     ]
 
 
@@ -238,4 +268,21 @@ def _example_rules(thresholds: Thresholds) -> list[Rule]:
             column="audio_bytes",
             min_value=1,
         ),
+    ]
+
+
+def _drift_rules(thresholds: Thresholds, baseline: Baseline) -> list[Rule]:
+    limits = thresholds.examples.max_drift
+    return [
+        _rule(
+            f"examples.drift/{column}",
+            "The data set is like the one it is held against",
+            ExpectColumnToBeStable,
+            column=column,
+            edges=edges,
+            shares=shares,
+            max_value=limits[column],
+        )
+        for column, (edges, shares) in ((name, reference_bins(values)) for name, values in sorted(baseline.items()))
+        if column in limits
     ]

@@ -4,7 +4,7 @@ No field has a default here, so that a threshold cannot exist without a line an 
 """
 
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field
@@ -52,6 +52,10 @@ class AcceptedThresholds(Section):
     min_global_characters: int = Field(ge=1)
     negations: tuple[str, ...] = Field(min_length=1)
     several_speakers: tuple[str, ...] = Field(min_length=1)
+    leak_words: int = Field(ge=2)
+    max_leaking_share: Share
+    min_english_share: Share
+    max_foreign_share: Share
 
 
 class ExampleThresholds(Section):
@@ -60,6 +64,7 @@ class ExampleThresholds(Section):
     min_seconds: float = Field(ge=0)
     max_seconds: float = Field(gt=0)
     min_by_split: dict[Split, int]
+    max_drift: dict[Literal["duration_s", "caption_words"], float]
 
 
 class Thresholds(Section):

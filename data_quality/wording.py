@@ -45,6 +45,22 @@ def _windows(stream: Iterator[str], window: int) -> Iterator[list[str]]:
         part = list(islice(stream, window))
 
 
+def english_share(text: str) -> float:
+    """Share of the words of ``text`` that hold English sentences together: about 0.4 in English, near 0 elsewhere."""
+    found = words(text)
+    return sum(word in _FUNCTION_WORDS for word in found) / len(found) if found else 0.0
+
+
+def share_a_phrase(text: str, other: str, length: int) -> bool:
+    """Whether ``length`` words in a row of ``other`` stand in a row in ``text``; a shorter ``other`` has none."""
+    runs = _runs(words(other), length)
+    return bool(runs) and not runs.isdisjoint(_runs(words(text), length))
+
+
+def _runs(found: list[str], length: int) -> set[tuple[str, ...]]:
+    return {tuple(found[start : start + length]) for start in range(len(found) - length + 1)}
+
+
 def phrase_pattern(phrases: Iterable[str]) -> str:
     """Regular expression that finds any of ``phrases`` as whole words, in any case."""
     alternatives = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)

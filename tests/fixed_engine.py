@@ -26,7 +26,7 @@ class Engine:
         self.slots, self.seconds, self.refuses = slots, seconds, refuses
         self.free = asyncio.Semaphore(slots)
         self.answered = self.refused = 0
-        self.first = self.last = 0.0
+        self.first = self.last = self.busy = 0.0
 
     async def chat(self, request: web.Request) -> web.Response:
         await request.read()
@@ -38,6 +38,7 @@ class Engine:
             self.first = self.first or now
             await asyncio.sleep(self.seconds)
             self.last = asyncio.get_running_loop().time()
+            self.busy += self.last - now
             self.answered += 1
         return web.Response(body=ANSWER)
 
@@ -45,7 +46,7 @@ class Engine:
         return web.Response()
 
     async def seen(self, _: web.Request) -> web.Response:
-        used = self.answered * self.seconds / (self.slots * max(self.last - self.first, 1e-9))
+        used = self.busy / (self.slots * max(self.last - self.first, 1e-9))
         return web.json_response({"answered": self.answered, "refused": self.refused, "used": used})
 
 

@@ -62,4 +62,5 @@ def passing_evidence() -> Evidence:
     )
     verdicts = tuple(verdict(one, "negation" if place % 8 == 1 else "") for place, one in enumerate(captions))
     accepted = tuple(one for one, judged in zip(captions, verdicts, strict=True) if judged.passed)
-    return Evidence(segments, captions, verdicts, accepted, (), tuple(build_examples(segments, accepted)))
+    examples = tuple(build_examples(segments, accepted))
+    return Evidence(segments, captions, verdicts, accepted, (), examples, baseline=examples)

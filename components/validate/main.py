@@ -15,7 +15,10 @@ def run(*, store: str, run_id: str, settings: str, segments: str, captions: str,
     """
     chosen = parse_settings(QualitySettings, settings)
     thresholds = load_thresholds(chosen.thresholds)
-    limits = {"thresholds": thresholds.model_dump(mode="json"), "max_example_rows": chosen.max_example_rows}
+    limits = {
+        "thresholds": thresholds.model_dump(mode="json"), "max_example_rows": chosen.max_example_rows,
+        "baseline": chosen.baseline,
+    }  # fmt: skip
     recipe, parents = make_recipe("validate", limits), (segments, captions, verified)
     documents = f"docs/validate/{step_key(recipe, parents)}"
 
@@ -23,6 +26,6 @@ def run(*, store: str, run_id: str, settings: str, segments: str, captions: str,
         from components.validate.validation import validate  # Great Expectations takes seconds to load
         from data_quality.gate import Gate
 
-        return validate(objects, Gate(thresholds, chosen.max_example_rows), parents, documents)
+        return validate(objects, Gate(thresholds, chosen.max_example_rows), parents, documents, chosen.baseline)
 
     return execute(store, run_id, recipe, parents, body)

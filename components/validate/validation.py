@@ -6,6 +6,7 @@ are laid out under a key of the step so that a person can open them.
 
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from clsp.data.examples import build_examples, captionless
@@ -22,13 +23,15 @@ from data_quality.judgement import Judgement
 CAPTIONLESS = "captionless"
 
 
-def validate(store: ObjectStore, gate: Gate, parents: tuple[str, str, str], documents: str) -> Outcome:
+def validate(
+    store: ObjectStore, gate: Gate, parents: tuple[str, str, str], documents: str, baseline: str = ""
+) -> Outcome:
     """Build examples and let the gate judge them; QualityError when it refuses.
 
     ``parents`` are the manifests of segments, captions and verified captions; ``documents`` is the key prefix of the
-    Data Docs of a refusal.
+    Data Docs of a refusal; ``baseline`` the manifest that drift is judged against, '' for none.
     """
-    evidence = read_evidence(store, *parents)
+    evidence = replace(read_evidence(store, *parents), baseline=_baseline(store, baseline))
     judgement = gate.judge(evidence)
     files = {f"docs/{path}": page for path, page in judgement.pages.items()}
     files["validation.json"] = canonical_json(judgement.summary())
@@ -52,6 +55,10 @@ def read_evidence(store: ObjectStore, segments: str, captions: str, verified: st
         failures=tuple(read_rows(store, judged, "failures", Failure)),
         examples=tuple(build_examples(rows, accepted)),
     )
+
+
+def _baseline(store: ObjectStore, name: str) -> tuple[Example, ...]:
+    return tuple(read_rows(store, load_manifest(store, name), "examples", Example)) if name else ()
 
 
 def _outcome(store: ObjectStore, evidence: Evidence, judgement: Judgement, files: Mapping[str, bytes]) -> Outcome:

@@ -34,6 +34,15 @@ def test_there_is_a_page_a_suite_and_every_link_leads_to_one(pages):
     assert len(links) == len(suites)
 
 
+def test_a_row_that_breaks_a_rule_is_one_click_away(pages, spoiled):
+    links = set(re.findall(r'href="rows\.html#([^"]+)"', pages["index.html"].decode()))
+    page = pages["rows.html"].decode()
+    assert spoiled.accepted[0].id in links
+    assert all(f'<h2 id="{link}">' in page for link in links)
+    assert "accepted.fine_length" in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
 def test_pages_load_and_run_nothing(pages):
     for page in pages.values():
         text = page.decode()

@@ -1,0 +1,28 @@
+"""Drift: how far a data set is from an earlier one, by the population stability index of a number of its rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_BINS = 10
+_LEAST_SHARE = 1e-4  # an empty bin would make the index infinite
+
+
+def reference_bins(values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Edges of about ten bins that hold equally many of ``values``, and the share of each; two more are outside."""
+    inner = np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1])
+    edges = np.unique([np.min(values), *inner, np.nextafter(np.max(values), np.inf)])
+    return edges.tolist(), _shares(values, edges).tolist()
+
+
+def stability_index(values: Any, edges: Sequence[float], shares: Sequence[float]) -> float:
+    """Sum over bins of (share now - share then) x ln(now / then): 0 for equal distributions."""
+    now = np.maximum(_shares(values, edges), _LEAST_SHARE)
+    then = np.maximum(np.asarray(shares), _LEAST_SHARE)
+    return float(np.sum((now - then) * np.log(now / then)))
+
+
+def _shares(values: Any, edges: Any) -> Any:
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    return counts / max(1, counts.sum())
