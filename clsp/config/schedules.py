@@ -27,6 +27,7 @@ class Schedule(Section):
     paused: bool = Field(False, description="Keep it, but start no run")
     max_concurrency: int = Field(1, ge=1, le=10, description="Runs of it at once")
     catchup: bool = Field(False, description="Make up for every time that was missed while paused or down")
+    alert_hours: float = Field(0.0, ge=0, description="Hours without a new run that raise the alarm; 0 never does")
     settings: dict[str, Any] = Field({}, description="Changes by section of the configuration")
 
     @field_validator("cron")

@@ -1,5 +1,7 @@
 """``clsp schedule``: recurring runs on KFP, declared in a file and brought to what it says."""
 
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +27,7 @@ def add_commands(app: typer.Typer) -> None:
     group.command("list")(list_all)
     group.command("pause")(pause)
     group.command("resume")(resume)
+    group.command("watch")(watch)
     app.add_typer(group, name="schedule")
 
 
@@ -87,6 +90,27 @@ def resume(name: Named, owner: Owner = "", config: ConfigChoice = "demo", kfp: K
 
     set_paused(connect_kfp(read_config(config), kfp), name, paused=False, owner=owner)
     typer.echo(f"{name} is active")
+
+
+def watch(
+    owner: Annotated[str, typer.Option(help="Whose recurring runs")] = "clsp",
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between looks")] = 60.0,
+    config: ConfigChoice = "demo",
+    kfp: KfpChoice = "",
+) -> None:
+    """Tell Prometheus, on the port that CLSP_METRICS_PORT names, when each recurring run had its newest run.
+
+    Example: CLSP_METRICS_PORT=9090 clsp schedule watch --kfp http://localhost:8888
+    """
+    from clsp import metrics
+    from pipelines.remote import watching
+
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    calls = connect_kfp(read_config(config), kfp)
+    metrics.serve()
+    watching.watch(calls, owner, every, over)
 
 
 def read_schedules(path: Path) -> Schedules:

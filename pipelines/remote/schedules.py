@@ -7,6 +7,7 @@ kept as a hash in its description; doing it all again does nothing.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from clsp.errors import ConfigError
@@ -49,6 +50,7 @@ class Found:
     made_of: str
     paused: bool
     cron: str = ""
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -156,4 +158,6 @@ def _found(item: Any) -> Found | None:
         return None
     cron = item.trigger.cron_schedule.cron if item.trigger and item.trigger.cron_schedule else ""
     paused = item.status == "DISABLED" or (item.status is None and item.mode == "DISABLE")
-    return Found(item.recurring_run_id, item.display_name, mark["owner"], mark["made_of"], paused, cron)
+    return Found(
+        item.recurring_run_id, item.display_name, mark["owner"], mark["made_of"], paused, cron, item.created_at
+    )

@@ -89,6 +89,9 @@ def _world(later: int) -> Series:
 
 WORKER = 'namespace="speech",pod="clsp-train-stage1-1-worker-0"'
 _CHECKPOINT = f'clsp_step_checkpoint_timestamp_seconds{{{WORKER},step="train_stage1"}}'
+_SCHEDULE = (
+    'clsp_schedule_newest_run_timestamp_seconds{namespace="speech",pod="clsp-schedules-watch-1",schedule="nightly"}'
+)
 _JOB = 'namespace="speech",job_name="clsp-annotate"'
 CASES = {
     "ClspSpeechEndpointDown": Case({f"up{{{STABLE}}}": "1x30 0x30"}, {f"up{{{STABLE}}}": "1x60"}),
@@ -126,6 +129,7 @@ CASES = {
     "ClspEmbeddingsDrift": Case(_mean(0.9), _mean(0.4), minutes=1600),
     "ClspCheckpointOld": Case({_CHECKPOINT: "60x180"}, {_CHECKPOINT: "0+60x180"}, minutes=180),
     "ClspTrainingShrunk": Case(_world(8), _world(16)),
+    "ClspScheduleMissed": Case({_SCHEDULE: "0x1600"}, {_SCHEDULE: "0x600 36000x1000"}, minutes=1600),
     "ClspVersionsDiffer": Case(_models("a", "b"), _models("a", "a")),
     "ClspCanaryFails": Case(_canary(5), _canary(0)),
     "ClspJobFailed": Case(

@@ -6,6 +6,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 import clsp.metrics  # noqa: F401
+import pipelines.remote.watching  # noqa: F401
 import serving.metrics  # noqa: F401  importing them registers what our code exports
 
 UPSTREAM = frozenset(

@@ -20,6 +20,11 @@ EVERYTHING: dict[str, Any] = {
         "kserve": {"version": "0.20.0"},
         "canary": {"enabled": True, "uri": "clsp/v3"},
     },
+    "kfp": {"endpoint": "http://ml-pipeline:8888"},
+    "schedules": {
+        "enabled": True,
+        "entries": [{"name": "nightly", "flow": "full", "cron": "0 0 2 * * *", "alertHours": 26}],
+    },
     "monitoring": {"rules": {"enabled": True}},
 }
 

@@ -95,11 +95,11 @@ tolerations:
 {{- end }}
 {{- end -}}
 
-{{/* A pod that runs one command: dict root role component account token command resources grace env volumes. */}}
+{{/* A pod that runs one command: dict root role component account token command resources, optionally env volumes mounts ports restart. */}}
 {{- define "clsp.commandPod" -}}
 serviceAccountName: {{ .account }}
 automountServiceAccountToken: {{ .token }}
-restartPolicy: Never
+restartPolicy: {{ default "Never" .restart }}
 terminationGracePeriodSeconds: 30
 enableServiceLinks: false
 {{- include "clsp.pullSecrets" .root }}
@@ -114,6 +114,10 @@ containers:
     image: {{ include "clsp.image" (dict "root" .root "role" .role) }}
     imagePullPolicy: {{ .root.Values.images.pullPolicy }}
     command: {{ toJson .command }}
+    {{- with .ports }}
+    ports:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
     env:
       {{- include "clsp.processEnv" .root | nindent 6 }}
       {{- include "clsp.storeEnv" .root | trim | nindent 6 }}

@@ -18,6 +18,17 @@
   and on (namespace, pod, container) increase(kube_pod_container_status_restarts_total{%s}[30m]) > 0` $pods $pods)
   "summary" "Container {{ $labels.container }} of {{ $labels.pod }} was killed for memory"
   "runbook" "Raise its memory limit, or make its work smaller: batch_seconds of serving, segments_per_unit of annotation, loader.cache_mib of training.") }}
+{{- if .Values.schedules.enabled }}
+{{- range .Values.schedules.entries }}
+{{- if .alertHours }}
+{{- $newest := printf `clsp_schedule_newest_run_timestamp_seconds{%s,schedule="%s"}` $pods .name }}
+{{- include "clsp.alert" (dict "root" $ "name" "ClspScheduleMissed" "severity" "ticket" "for" "10m"
+  "expr" (printf "time() - max by (namespace, schedule) (last_over_time(%s[1d])) > %v * 3600" $newest .alertHours)
+  "summary" "Recurring run {{ $labels.schedule }} has had no run for {{ $value | humanizeDuration }}"
+  "runbook" "clsp schedule list says whether it is paused; then look at the log of KFP's ml-pipeline-scheduledworkflow, and at clsp runs list for runs that were refused.") }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- include "clsp.alert" (dict "root" . "name" "ClspCheckpointOld" "severity" "page" "for" "5m"
   "expr" (printf `time() - max by (namespace, step) (clsp_step_checkpoint_timestamp_seconds{%s}) > %v * 60` $pods $limits.checkpointMinutes)
   "summary" "The newest checkpoint of {{ $labels.step }} is {{ $value | humanizeDuration }} old"

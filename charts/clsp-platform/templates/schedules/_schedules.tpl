@@ -4,6 +4,25 @@ owner: {{ .Release.Namespace }}/{{ include "clsp.fullname" . }}
 schedules: {{ toJson .Values.schedules.entries }}
 {{- end -}}
 
+{{/* How a pod presents a token to KFP, where KFP asks for one: env, volumes and mounts. */}}
+{{- define "clsp.kfpToken" -}}
+{{- if .Values.kfp.tokenAudience -}}
+env: [{name: KF_PIPELINES_SA_TOKEN_PATH, value: /var/run/kfp/token}]
+volumes:
+  - name: kfp-token
+    projected:
+      sources: [{serviceAccountToken: {path: token, audience: {{ .Values.kfp.tokenAudience | quote }}, expirationSeconds: 3600}}]
+mounts: [{name: kfp-token, mountPath: /var/run/kfp, readOnly: true}]
+{{- else -}}
+{env: [], volumes: [], mounts: []}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether any recurring run shall be missed when it does not come. */}}
+{{- define "clsp.watchesSchedules" -}}
+{{- range .Values.schedules.entries }}{{ if .alertHours }}yes{{ end }}{{ end -}}
+{{- end -}}
+
 {{/* A hook Job that brings recurring runs to what one file of the ConfigMap says: dict root when file. */}}
 {{- define "clsp.scheduleJob" -}}
 {{- $root := .root -}}
@@ -22,14 +41,8 @@ spec:
       annotations:
         checksum/config: {{ include "clsp.schedules" $root | sha256sum }}
     spec:
-      {{- $env := list }}
-      {{- $volumes := list (dict "name" "schedules" "configMap" (dict "name" (printf "%s-schedules" $name))) }}
-      {{- $mounts := list (dict "name" "schedules" "mountPath" "/etc/clsp-schedules" "readOnly" true) }}
-      {{- with $root.Values.kfp.tokenAudience }}
-      {{- $env = append $env (dict "name" "KF_PIPELINES_SA_TOKEN_PATH" "value" "/var/run/kfp/token") }}
-      {{- $source := dict "serviceAccountToken" (dict "path" "token" "audience" . "expirationSeconds" 3600) }}
-      {{- $volumes = append $volumes (dict "name" "kfp-token" "projected" (dict "sources" (list $source))) }}
-      {{- $mounts = append $mounts (dict "name" "kfp-token" "mountPath" "/var/run/kfp" "readOnly" true) }}
-      {{- end }}
-      {{- include "clsp.commandPod" (dict "root" $root "role" "step" "component" "schedules" "account" (printf "%s-schedules" $name) "token" false "command" (list "clsp" "schedule" "apply" (printf "/etc/clsp-schedules/%s" .file)) "resources" $root.Values.schedules.resources "env" $env "volumes" $volumes "mounts" $mounts) | nindent 6 }}
+      {{- $token := include "clsp.kfpToken" $root | fromYaml }}
+      {{- $volumes := prepend $token.volumes (dict "name" "schedules" "configMap" (dict "name" (printf "%s-schedules" $name))) }}
+      {{- $mounts := prepend $token.mounts (dict "name" "schedules" "mountPath" "/etc/clsp-schedules" "readOnly" true) }}
+      {{- include "clsp.commandPod" (dict "root" $root "role" "step" "component" "schedules" "account" (printf "%s-schedules" $name) "token" false "command" (list "clsp" "schedule" "apply" (printf "/etc/clsp-schedules/%s" .file)) "resources" $root.Values.schedules.resources "env" $token.env "volumes" $volumes "mounts" $mounts) | nindent 6 }}
 {{- end -}}
