@@ -8,18 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from clsp.captions.chat import caption_body
+from clsp.captions.captioners import captioner_of
 from clsp.captions.client import Answered, ChatRequest, Reply
-from clsp.captions.clips import Sound
 from clsp.captions.filters import broken_rule
 from clsp.captions.hearing import Hearing
-from clsp.captions.overall import noted_tags
-from clsp.captions.prompts import caption_prompt, prompt_hash
+from clsp.captions.prompts import Hears, prompt_hash
 from clsp.captions.sums import add_up, save_unit
 from clsp.captions.units import Stretch, Task, Units, Workplace, stretches, work_off
 from clsp.captions.views import View, asked_caption, caption_id, plan_views, written_caption
 from clsp.config.captions import AnnotateSettings
-from clsp.records import Caption, Failure, Segment
+from clsp.records import Caption, CaptionKind, Failure, Segment
 from clsp.storage.ledger import UnitResult
 from clsp.storage.manifest import Manifest
 from clsp.storage.objects import ObjectStore
@@ -45,9 +43,10 @@ def plan_units(segments: Manifest, settings: AnnotateSettings) -> Units:
     return stretches(sum(shard.rows for shard in segments.of_kind("segments")), settings.segments_per_unit)
 
 
-def outcome(results: Iterable[UnitResult]) -> Outcome:
+def outcome(results: Iterable[UnitResult], hears: Hears = "sound") -> Outcome:
     """What the step hands over when every unit is done."""
-    return add_up(results, {"prompt_hashes": {"fine": prompt_hash("fine"), "global": prompt_hash("global")}})
+    kinds: tuple[CaptionKind, ...] = ("fine", "global")
+    return add_up(results, {"prompt_hashes": {kind: prompt_hash(kind, hears) for kind in kinds}})
 
 
 @dataclass(frozen=True)
@@ -105,19 +104,14 @@ class Annotator:
         uses: dict[str, int] = {}
         for view in views:
             uses[view.segment.id] = uses.get(view.segment.id, 0) + 1
-        sounds = {view.segment.id: Sound(self.store, view.segment, uses[view.segment.id]) for view in views}
-        return [
-            ChatRequest(self._id(view), partial(self._body, view, sounds[view.segment.id]), view.segment.id)
+        of = {
+            view.segment.id: captioner_of(self.store, view.segment, uses[view.segment.id], self.settings)
             for view in views
-        ]
-
-    def _body(self, view: View, sound: Sound) -> bytes:
-        tags = noted_tags(view.segment) if self.settings.tags_in_prompt else {}
-        prompt = caption_prompt(view.kind, tags)
-        return caption_body(self.settings.captioner.model, prompt, sound.take(), self.settings.sampling, view.seed)
+        }
+        return [ChatRequest(self._id(view), partial(of[view.segment.id].body, view), view.segment.id) for view in views]
 
     def _id(self, view: View) -> str:
-        return caption_id(view, self.settings.captioner.model, prompt_hash(view.kind))
+        return caption_id(view, self.settings.captioner.model, prompt_hash(view.kind, self.settings.captioner_hears))
 
     def _sort_out(self, view: View, reply: Reply, captions: list[Caption], failures: list[Failure]) -> None:
         if isinstance(reply, Answered):

@@ -19,6 +19,11 @@ def caption_body(model: str, prompt: str, wav: str, sampling: SamplingSettings, 
     return _body(model, [user_message(content)], sampling, seed, {})
 
 
+def prompt_body(model: str, prompt: str, sampling: SamplingSettings, seed: int) -> bytes:
+    """Ask ``model`` by words alone."""
+    return _body(model, [user_message(prompt)], sampling, seed, {})
+
+
 def text_body(
     model: str, messages: Sequence[Message], sampling: SamplingSettings, seed: int, response_format: dict[str, Any]
 ) -> bytes:

@@ -7,11 +7,12 @@ the kind of caption, so that whoever answers can tell the two apart.
 from collections.abc import Mapping
 from functools import cache
 from itertools import takewhile
-from typing import get_args
+from typing import Literal, get_args
 
 from clsp.hashing import digest_of
 from clsp.records import CaptionKind
 
+Hears = Literal["sound", "tags"]
 KIND_LINE = "Caption kind: "
 _TAG_CHARACTERS = 80
 
@@ -39,12 +40,27 @@ phrase sink to a near whisper.""",
     "global": "A young woman speaks fast and brightly, in a high voice with lively ups and downs.",
 }
 
+_CASCADE = """Below are tags of a recording in which one person speaks. Write them out as a description of how this
+person speaks. Use what the tags say and nothing else."""
+
+_LENGTHS: dict[CaptionKind, str] = {
+    "fine": "Write two to five sentences, 150 to 700 characters in all.",
+    "global": "Write one sentence of 40 to 200 characters.",
+}
+
 _REFERENCE = "What people noted about this clip; agree with it and weave in what fits:"
 
 
 def caption_prompt(kind: CaptionKind, tags: Mapping[str, str]) -> str:
     """The prompt for one caption; ``tags`` (name → value, may be empty) are shown as a reference block."""
     parts = [KIND_LINE + kind, _TASKS[kind], _reference_block(tags), _RULES]
+    parts += [f"Example of a good caption:\n{' '.join(_EXAMPLES[kind].split())}", "Your caption:"]
+    return "\n\n".join(part for part in parts if part)
+
+
+def cascaded_prompt(kind: CaptionKind, tags: Mapping[str, str]) -> str:
+    """The prompt for a model that hears nothing and writes the caption from ``tags``."""
+    parts = [KIND_LINE + kind, _CASCADE, _LENGTHS[kind], _reference_block(tags), _RULES]
     parts += [f"Example of a good caption:\n{' '.join(_EXAMPLES[kind].split())}", "Your caption:"]
     return "\n\n".join(part for part in parts if part)
 
@@ -73,11 +89,12 @@ def kind_of(prompt: str) -> CaptionKind:
 
 
 @cache
-def prompt_hash(kind: CaptionKind) -> str:
+def prompt_hash(kind: CaptionKind, hears: Hears = "sound") -> str:
     """Version of the prompt of this kind: the hash of every word in it that does not come from the clip."""
-    return digest_of([KIND_LINE, kind, _TASKS[kind], _REFERENCE, _RULES, _EXAMPLES[kind]])
+    task = [_TASKS[kind]] if hears == "sound" else [_CASCADE, _LENGTHS[kind]]
+    return digest_of([KIND_LINE, kind, *task, _REFERENCE, _RULES, _EXAMPLES[kind]])
 
 
-def prompts_hash() -> str:
+def prompts_hash(hears: Hears = "sound") -> str:
     """Version of both prompts together, for the recipe of the step."""
-    return digest_of([prompt_hash(kind) for kind in get_args(CaptionKind)])
+    return digest_of([prompt_hash(kind, hears) for kind in get_args(CaptionKind)])

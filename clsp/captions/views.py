@@ -39,7 +39,9 @@ def asked_caption(view: View, text: str, settings: AnnotateSettings) -> Caption:
     """The caption row of an answer, with all that its text came from."""
     endpoint, sampling = settings.captioner, settings.sampling.model_dump()
     numbers = {name: float(value) for name, value in sampling.items()}
-    return _caption(view, text, endpoint.model, endpoint.revision, prompt_hash(view.kind), numbers)
+    return _caption(
+        view, text, endpoint.model, endpoint.revision, prompt_hash(view.kind, settings.captioner_hears), numbers
+    )
 
 
 def caption_id(view: View, model: str, prompt: str) -> str:

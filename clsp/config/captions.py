@@ -1,6 +1,6 @@
 """Settings of annotate and verify: views, sampling, the endpoints and how hard to lean on them."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -97,6 +97,9 @@ class AnnotateSettings(Section):
     )
     rules: RuleSettings = Field(RuleSettings(), description="The rules of verify, for what counts as enough")
     overall_from_measures: bool = Field(True, description="Ask for a short global caption where metadata has none")
+    captioner_hears: Literal["sound", "tags"] = Field(
+        "sound", description="What the captioner is sent: the clip, or (a cascade, to compare with) tags measured of it"
+    )
     tags_in_prompt: bool = Field(True, description="Show the captioner what people noted about the clip")
     seed: int = Field(0, description="First seed; view v uses seed + v")
     segments_per_unit: int = Field(

@@ -34,12 +34,14 @@ def make_work(settings: str, parents: tuple[str, ...]) -> Work:
         annotate_units(place, manifest, plan_units(manifest, options), options)
 
     return Work(
-        recipe=make_recipe(STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=prompts_hash()),
+        recipe=make_recipe(
+            STEP, options.recipe(), model_revision=endpoint.revision, prompt_hash=prompts_hash(options.captioner_hears)
+        ),
         settings=settings,
         parents=parents,
         endpoint=endpoint,
         key_variable=CAPTIONER_KEY,
         plan=plan,
         complete=complete,
-        outcome=outcome,
+        outcome=lambda results: outcome(results, options.captioner_hears),
     )
