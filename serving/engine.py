@@ -137,7 +137,7 @@ class Engine:
     def _refuse_late(self, asker: Asker, own_seconds: float) -> None:
         """One rule for one input and for many: what waits and what comes must be done within the deadline."""
         waiting = self.waiting_seconds()
-        late = waiting + own_seconds - self.patience(asker)
+        late = waiting + own_seconds - self._settings.admission_share * self.patience(asker)
         if waiting and late > 0:
             metrics.REJECTED.labels(reason="late").inc()
             raise overloaded("the answer would come too late", max(self._settings.retry_after_seconds, math.ceil(late)))

@@ -18,10 +18,12 @@ from starlette.types import ASGIApp
 from clsp.config.serving import ServeSettings
 from clsp.errors import ConfigError
 from clsp.logs import get_logger
+from clsp.version import __version__
 from serving.access import Access
 from serving.answers import add_error_answers
 from serving.body_limit import BodyLimit
 from serving.catalogue import Catalogue
+from serving.docs import add_docs
 from serving.grpc_server import start_grpc
 from serving.keys import ApiKeys
 from serving.kserve_sdk import InferenceServicer, ModelRepositoryExtension, ModelServer, RESTServer, app
@@ -79,9 +81,11 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         log.info("server_stopped")
 
     def _application(self) -> ASGIApp:
+        app.title, app.version = "CLSP embeddings", __version__
         app.include_router(build_router(self._catalogue, self._service))  # before KServe's /v1/models
         rest = RESTServer("", self.dataplane, self.model_repository_extension, self.http_port)
         rest.create_application()
+        add_docs(app)
         add_error_answers(app)
         limited = BodyLimit(app, self._settings.max_body_bytes)
         return Access(limited, self._keys, logged=self._settings.access_log)  # a stranger's body is not even read

@@ -56,6 +56,9 @@ class ServeSettings(Section):
     batch_window: int = Field(64, ge=1, description="Waiting inputs among which those of similar length are batched")
     batch_fill: float = Field(0.7, ge=0, le=1, description="Least useful share of a padded batch of several inputs")
     deadline_seconds: float = Field(30.0, gt=0, description="A request whose answer would come later gets 429")
+    admission_share: float = Field(
+        0.7, gt=0, le=1, description="Share of its deadline within which a request must be expected to be done"
+    )
     retry_after_seconds: int = Field(2, ge=1, description="Least Retry-After of a 429")
     grace_seconds: int = Field(30, ge=0, description="How long requests may still run after SIGTERM")
     ready_timeout_seconds: float = Field(120.0, gt=0, description="How long a caller waits for the server to be ready")

@@ -19,11 +19,15 @@ _HEADERS = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """One request: which body, status (0: no answer), seconds from when it was due until its answer."""
+    """One request: which body, status (0: no answer), seconds from when it was due until its answer.
+
+    ``lag`` are the first of these seconds, in which this client had not sent it yet.
+    """
 
     body: int
     status: int
     seconds: float
+    lag: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,13 @@ def _client(target: Target) -> httpx.AsyncClient:
 
 
 async def _send(http: httpx.AsyncClient, target: Target, place: int, due: float) -> Outcome:
+    sent = time.monotonic()
     try:
         response = await http.post("/v1/embeddings", content=target.bodies[place], headers=target.headers)
         status = response.status_code
     except httpx.TransportError:
         status = 0
-    return Outcome(place, status, time.monotonic() - due)
+    return Outcome(place, status, time.monotonic() - due, sent - due)
 
 
 @dataclass

@@ -42,7 +42,9 @@ class Fake:
         return torch.tensor([[float(sum(row))] for row in ids])
 
 
-SETTINGS = ServeSettings(batch_seconds=0.01, max_queued_seconds=0.1, retry_after_seconds=3)  # 160 and 1600 samples
+SETTINGS = ServeSettings(
+    batch_seconds=0.01, max_queued_seconds=0.1, retry_after_seconds=3, admission_share=1.0
+)  # 160 and 1600 samples
 
 
 class OneModel(Engine):
@@ -322,6 +324,16 @@ async def test_sounds_that_are_still_decoded_count_in_the_wait(started):
             started.engine.admit(Asker(seconds=4.0))
         started.engine.admit(Asker(seconds=6.0))
     started.engine.admit(Asker(seconds=0.1))
+
+
+@pytest.mark.anyio
+async def test_admission_leaves_room_for_what_nobody_can_predict():
+    engine = Engine(SETTINGS.model_copy(update={"admission_share": 0.5}))
+    engine.backlog.decoded(2.0)
+    with engine.backlog.expecting(1):
+        with pytest.raises(RequestError):
+            engine.admit(Asker(seconds=1.9))
+        engine.admit(Asker(seconds=2.1))
 
 
 @pytest.mark.anyio
