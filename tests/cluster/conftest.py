@@ -21,7 +21,7 @@ saves a minute a run; otherwise one is booted for the session and removed.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,7 @@ from tests.cluster.harness.operators import prometheus as prometheus_operator
 from tests.cluster.harness.operators import trainer as trainer_operator
 from tests.cluster.harness.platform import add_operator
 from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, new_name, of_the_user
+from tests.cluster.role_images import import_images
 from tests.flow.small_flow import SMALL, run_small_flow
 
 SPEAKERS, CLIPS_PER_SPEAKER = 6, 5
@@ -116,6 +117,19 @@ def second_node(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Nod
         yield node
     finally:
         owned.remove_node(node)
+
+
+@pytest.fixture(scope="session")
+def role_images(cluster: Access) -> Callable[..., None]:
+    """Builds the images of these roles from this checkout and gives them to the nodes, each once a session."""
+    there: set[str] = set()
+
+    def provide(*roles: str) -> None:
+        if missing := [role for role in roles if role not in there]:
+            import_images(cluster, *missing)
+            there.update(missing)
+
+    return provide
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,6 @@ from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.waiting import until
 from tests.cluster.own_pods import SECRET, store_of
 from tests.cluster.prometheus import NAME, PORT, Prometheus, start
-from tests.cluster.role_images import import_images
 from tests.cluster.tools.programs import PROMETHEUS
 from tests.handovers import make_parents
 from tests.tiny_model import encoded, tone
@@ -80,9 +79,9 @@ def values(cluster: Access, namespace: str, version: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def release(cluster: Access, keda: None, prometheus: None, tmp_path_factory: pytest.TempPathFactory):
+def release(cluster: Access, role_images, keda: None, prometheus: None, tmp_path_factory: pytest.TempPathFactory):
     """The release, its endpoint ready, and a Prometheus that watches it."""
-    import_images(cluster, "embedder")
+    role_images("embedder")
     with cluster.fresh_namespace() as namespace, pytest.MonkeyPatch.context() as patch:
         kubectl = cluster.kubectl.within(namespace)
         store = store_of(cluster, namespace, patch)

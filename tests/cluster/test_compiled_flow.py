@@ -13,7 +13,6 @@ from pipelines.compile import COMPILED
 from pipelines.steps import STEPS
 from tests.cluster.executor_pods import CompiledFlow, executor_pod, output_of
 from tests.cluster.harness.waiting import until
-from tests.cluster.role_images import import_images
 from tests.flow.small_flow import SMALL
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -25,9 +24,9 @@ STEP_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
-def images(cluster) -> None:
+def images(role_images) -> None:
     """The images that the flow names are on the nodes, with the code of this checkout."""
-    import_images(cluster, "step", "trainer", "embedder")
+    role_images("step", "trainer", "embedder")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from tests.chart.rendering import find, render
 from tests.cluster.harness.access import Access
 from tests.cluster.old_kserve import CRD, old_kserve
 from tests.cluster.own_pods import SECRET, store_of
-from tests.cluster.role_images import import_images
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -67,8 +66,8 @@ def by_part(text: str) -> Findings:
     return {finding["part"]: finding for finding in orjson.loads(text)}
 
 
-def test_as_a_job_of_the_release_all_is_in_order(cluster, namespace, installed):
-    import_images(cluster, "step", "trainer", "embedder")
+def test_as_a_job_of_the_release_all_is_in_order(cluster, namespace, installed, role_images):
+    role_images("step", "trainer", "embedder")
     kubectl = cluster.kubectl.within(namespace)
     for name, extra in (("table", []), ("json", ["--json"])):
         spec = copy.deepcopy(find(installed, "Pod", "-doctor")["spec"])

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cluster.pods import container, job, pod_spec
-from tests.cluster.role_images import IMAGES, import_images
+from tests.cluster.role_images import IMAGES
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -31,9 +31,9 @@ MODULES = {
 
 
 @pytest.fixture(scope="module")
-def images(cluster):
+def images(role_images):
     """The images are on the nodes."""
-    import_images(cluster, *IMAGES)
+    role_images(*IMAGES)
     return IMAGES
 
 
