@@ -52,7 +52,9 @@ class Fbank(nn.Module):
         if len(counts) == 0 or (longest := int(counts.max())) == 0:
             return waveforms.new_zeros(len(waveforms), 0, self.num_mel_bins), counts
         features = self._log_mel(_frames(waveforms, lengths, longest))
-        beyond = torch.arange(features.shape[1], device=counts.device) >= counts[:, None]
+        if int(counts.min()) == longest:
+            return features, counts
+        beyond = torch.arange(longest, device=counts.device) >= counts[:, None]
         return features.masked_fill_(beyond[:, :, None], PADDING_VALUE), counts
 
     def _log_mel(self, frames: Tensor) -> Tensor:

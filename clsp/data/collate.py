@@ -57,8 +57,11 @@ class Sizes(NamedTuple):
 
 def pad_features(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Clips (frames_i, 128) as one (N, frames, 128) padded with ln(1e-10), and their (N,) lengths."""
+    lengths = [len(clip) for clip in clips]
+    if len(set(lengths)) == 1:
+        return torch.stack(list(clips)), torch.tensor(lengths)
     padded = torch.nn.utils.rnn.pad_sequence(list(clips), batch_first=True, padding_value=PADDING_VALUE)
-    return padded, torch.tensor([len(clip) for clip in clips])
+    return padded, torch.tensor(lengths)
 
 
 def pad_tokens(texts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,8 @@
 test). training-operator, KServe (Standard mode), metrics-server and MinIO are installed; the fixtures `kueue`,
 `keda`, `prometheus` and `trainer` (v2) install those when a test first asks. `namespace` is fresh for each
 test, enforces pod security "restricted" (`@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)` for
-another level) and is deleted afterwards. `second_node` adds a node for one test; `bare` is a cluster without operators.
+another level) and is deleted afterwards. `second_node` adds a node for one test, `machines` adds and loses several;
+`bare` is a cluster without operators.
 
 Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (kind, k3d, a real cluster; its operators
 are yours, images get in by CLSP_TEST_IMPORT); CLSP_TEST_CLUSTER names one that `make cluster-up` left running, which
@@ -22,6 +23,7 @@ saves a minute a run; otherwise one is booted for the session and removed.
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -104,19 +106,44 @@ def namespace(request: pytest.FixtureRequest, cluster: Access) -> Iterator[str]:
         yield name
 
 
+@dataclass
+class Machines:
+    """Further nodes of the session's cluster; what is left of them at the end of the test is taken away."""
+
+    owned: Cluster
+    held: list[Node] = field(default_factory=list)
+
+    def add(self) -> Node:
+        """One more node, ready, with the base images."""
+        self.held.append(self.owned.add_node())
+        self.owned.wait_ready()
+        load_images(self.held[-1:], base_images(), self.owned.record.folder)
+        return self.held[-1]
+
+    def lose(self, node: Node) -> None:
+        """The machine of a node dies."""
+        self.held.remove(node)
+        self.owned.remove_node(node)
+
+
 @pytest.fixture
-def second_node(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Node]:
-    """A second node with the base images, for one test; only where the session booted its cluster."""
+def machines(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Machines]:
+    """Nodes that come and go within one test; only where the session booted its cluster."""
     owned = request.config.stash.get(OWNED, None)
     if owned is None:
         pytest.skip("nodes can be added to a cluster that the session booted only")
-    node = owned.add_node()
+    machines = Machines(owned)
     try:
-        owned.wait_ready()
-        load_images([node], base_images(), owned.record.folder)
-        yield node
+        yield machines
     finally:
-        owned.remove_node(node)
+        for node in reversed(machines.held.copy()):
+            machines.lose(node)
+
+
+@pytest.fixture
+def second_node(machines: Machines) -> Node:
+    """A second node with the base images, for one test."""
+    return machines.add()
 
 
 @pytest.fixture(scope="session")
