@@ -12,11 +12,19 @@ from clsp.hashing import canonical_json
 Message = dict[str, Any]
 
 
-def caption_body(model: str, prompt: str, wav: str, sampling: SamplingSettings, seed: int) -> bytes:
+def caption_body(
+    model: str,
+    prompt: str,
+    wav: str,
+    sampling: SamplingSettings,
+    seed: int,
+    response_format: dict[str, Any] | None = None,
+) -> bytes:
     """Ask ``model`` about one clip: the audio (a WAV file in base64) and then the prompt, in one user message."""
+    more = {"response_format": response_format} if response_format else {}
     audio = {"data": wav, "format": "wav"}
     content: list[dict[str, Any]] = [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": prompt}]
-    return _body(model, [user_message(content)], sampling, seed, {})
+    return _body(model, [user_message(content)], sampling, seed, more)
 
 
 def prompt_body(model: str, prompt: str, sampling: SamplingSettings, seed: int) -> bytes:

@@ -21,6 +21,7 @@ def add_commands(app: typer.Typer) -> None:
     group.command("zero-shot")(zero_shot)
     group.command("similarity")(similarity)
     group.command("select")(select)
+    group.command("captions")(captions)
     app.add_typer(group, name="evaluate")
 
 
@@ -41,6 +42,31 @@ def retrieval(
 
     rows = read_pairs(pairs, audio_root)
     _leave(evaluate_retrieval(load_model(model), rows, EvaluationSettings()), "Retrieval", out, as_json)
+
+
+def captions(
+    first: Annotated[str, typer.Argument(help="Manifest of captions A")],
+    second: Annotated[str, typer.Argument(help="Manifest of captions B, of the same segments")],
+    segments: Annotated[str, typer.Option(help="Manifest of the segments")],
+    judge_url: Annotated[str, typer.Option(help="Base URLs ending in /v1, by commas, of a model that hears")],
+    judge_model: Annotated[str, typer.Option(help="Model name at the endpoint")],
+    rounds: Annotated[int, typer.Option(min=1, help="Judgements a clip, each in an order of its own")] = 5,
+    clips: Annotated[int, typer.Option(min=1, help="Most clips to judge")] = 1000,
+    store: Annotated[
+        str, typer.Option(help="Folder, file:// or s3://bucket/prefix that holds the manifests")
+    ] = "demo/store",
+) -> None:
+    """Which of two caption sets a judge finds more correct, complete and natural, with intervals, as JSON.
+
+    Example: clsp evaluate captions 4c71… 9f3a… --segments 77aa… --judge-url http://gpu:8000/v1 --judge-model qwen3-omni
+    """
+    from dataclasses import asdict
+
+    from clsp.evaluation.judging import judge_captions
+    from clsp.storage import open_store
+
+    found = judge_captions(open_store(store), (first, second), segments, judge_url, judge_model, rounds, clips)
+    typer.echo(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2).decode())
 
 
 def zero_shot(
