@@ -5,6 +5,7 @@ import sys
 import typer
 
 from clsp.errors import ClspError
+from clsp.logs import configure_logs
 from clsp.processes import obey_termination
 from pipelines.cli import (
     annotate,
@@ -41,6 +42,7 @@ for module in (
 def main() -> None:
     """Entry point of the command: known errors become two lines and an exit code."""
     obey_termination()
+    configure_logs()
     try:
         app()
     except ClspError as error:
