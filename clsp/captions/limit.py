@@ -7,7 +7,7 @@ requests give more answers a second, settles just above the knee, and feels its 
 
 from dataclasses import dataclass, field
 
-_WORTH_DOUBLING = 1.3  # of the 2 that twice the requests could give
+_WORTH_DOUBLING = 1.5  # of the 2 that twice the requests could give
 _WORTH_PROBING = 1.08  # of 1.25
 _HEADROOM = 1.25  # what queues in the engine while answers are being replaced
 _PROBE = 1.25
@@ -48,7 +48,7 @@ class AdaptiveLimit:
         self._doubling, self._probing = True, False
         self._known: _Epoch | None = None  # the last epoch at a lower or equal limit
         self._rest = self._rested = 0
-        self._epoch = _Epoch(0, wanted=max(8, self.value // 2))
+        self._epoch = _Epoch(0, wanted=max(8, self.value // 4))
 
     @property
     def epoch(self) -> int:
@@ -120,6 +120,6 @@ class AdaptiveLimit:
         self._epoch = self._new_epoch(self._epoch.number + 1)
 
     def _new_epoch(self, number: int) -> _Epoch:
-        if self._doubling:  # half of the limit is new: one round of answers is enough
-            return _Epoch(number, wanted=max(8, self.value // 2), skipped=self.value // 2)
+        if self._doubling:  # so few that one round of answers holds them, for the capacity above stays idle meanwhile
+            return _Epoch(number, wanted=max(8, self.value // 4), skipped=self.value // 4)
         return _Epoch(number, wanted=max(32, self.value), skipped=self.value)

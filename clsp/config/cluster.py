@@ -17,7 +17,8 @@ A100_PRODUCTS = (
 # vllm serve as the published annotation ran it (reference 1.10); the verifier thinks, and needs room for it.
 _ENGINE = ("--max-num-seqs=64", "--max-num-batched-tokens=32768", "--gpu-memory-utilization=0.97", "--seed=1234")
 CAPTIONER_ARGUMENTS = ("--max-model-len=2048", *_ENGINE)
-VERIFIER_ARGUMENTS = ("--max-model-len=16384", *_ENGINE)
+# The parser keeps the thinking apart; without one, guided JSON would forbid the verifier to think at all.
+VERIFIER_ARGUMENTS = ("--max-model-len=16384", "--reasoning-parser=deepseek_r1", *_ENGINE)
 
 
 class Toleration(Section):
