@@ -3,11 +3,14 @@
 from typing import Any
 
 from clsp.errors import ClusterError
+from clsp.hashing import digest_of
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import DEPLOYMENT, Object, Ref
-from components.serve.endpoints import Endpoint, as_applied, inference_service
+from components.serve.endpoints import REVISION, VERSION, Endpoint, as_applied
 
 NAME = "canary"
+_CONTAINER = "kserve-container"
+_SCALING = ("maxReplicas", "autoScaling", "scaleTarget", "scaleMetric", "scaleMetricType")  # a canary's size is fixed
 _DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/inferenceservices.serving.kserve.io"
 
 
@@ -32,18 +35,37 @@ def refuse_old_kserve(cluster: Cluster) -> None:
         )
 
 
-def with_canary(stable: Object, endpoint: Endpoint, percent: int) -> Object:
-    """The InferenceService that serves ``stable`` as it is and the endpoint's version to ``percent`` of the calls."""
+def successor(stable: Object, endpoint: Endpoint) -> Object:
+    """The stable InferenceService, as it would serve the endpoint's version instead of its own.
+
+    ``ClusterError`` for one made of a plain container: KServe gives a canary only to a predictor with a model.
+    """
     kept = as_applied(stable)
-    predictor = inference_service(endpoint)["spec"]["predictor"]
-    canary = {**predictor, "name": NAME, "minReplicas": 1, "maxReplicas": 1}
+    predictor = kept["spec"]["predictor"]
+    if "model" not in predictor:
+        raise ClusterError(
+            f"{endpoint.ref} serves a plain container, for which KServe knows no canary",
+            hint="install the endpoints with the chart (serving.model.uri), or deploy without a canary: clsp run",
+        )
+    model = {**predictor["model"], "args": [endpoint.uri, *predictor["model"].get("args", ())[1:]]}
+    marks = {VERSION: endpoint.sha256, REVISION: digest_of([model, endpoint.sha256])[:16]}
+    changed = {**predictor, "model": model, "annotations": {**predictor.get("annotations", {}), **marks}}
+    metadata = {**kept["metadata"], "annotations": {**kept["metadata"].get("annotations", {}), **marks}}
+    return {**kept, "metadata": metadata, "spec": {**kept["spec"], "predictor": changed}}
+
+
+def with_canary(stable: Object, following: Object, percent: int) -> Object:
+    """The InferenceService that serves ``stable`` as it is, and its successor to ``percent`` of the calls."""
+    kept = as_applied(stable)
+    predictor = {name: value for name, value in following["spec"]["predictor"].items() if name not in _SCALING}
+    model = {**predictor["model"], "name": _CONTAINER}  # the CRD wants it of a canary, the webhook of no other
+    canary = {**predictor, "model": model, "name": NAME, "minReplicas": 1}
     return {**kept, "spec": {**kept["spec"], NAME: [{"trafficPercent": percent, "predictor": canary}]}}
 
 
-def promoting(with_both: Object, endpoint: Endpoint) -> Object:
-    """The endpoint's version takes the stable place while the canary still answers, so that nobody waits for it."""
-    wanted = inference_service(endpoint)
-    return {**wanted, "spec": {**wanted["spec"], NAME: with_both["spec"][NAME]}}
+def promoting(with_both: Object, following: Object) -> Object:
+    """The successor takes the stable place while the canary still answers, so that nobody waits for it."""
+    return {**following, "spec": {**following["spec"], NAME: with_both["spec"][NAME]}}
 
 
 def canary_deployment(endpoint: Endpoint) -> Ref:

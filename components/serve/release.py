@@ -16,9 +16,9 @@ from clsp.logs import get_logger
 from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import Object
-from components.serve.canary import canary_deployment, promoting, refuse_old_kserve, with_canary
+from components.serve.canary import canary_deployment, promoting, refuse_old_kserve, successor, with_canary
 from components.serve.deployment import Reach, roll_back, wait_answer, wait_rolled_out
-from components.serve.endpoints import TOWERS, Endpoint, inference_service, revision
+from components.serve.endpoints import TOWERS, Endpoint, revision
 from components.serve.probe import Probe
 from components.serve.watching import ONE_TRY, Seen, look, what_is_wrong
 from serving.client import EmbeddingClient
@@ -48,18 +48,21 @@ def release(rollout: Rollout, settings: ServeSettings, uri: str) -> None:
     refuse_old_kserve(cluster)
     endpoints = [Endpoint(tower, uri, rollout.probe.sha256, settings, where) for tower in TOWERS]
     before = {endpoint.ref: _stable(cluster, endpoint) for endpoint in endpoints}
+    after = [successor(before[endpoint.ref], endpoint) for endpoint in endpoints]
     deadline = time.monotonic() + where.serve.timeout_seconds
     with cancelling(lambda: roll_back(cluster, before)):
         both = [
-            cluster.apply(with_canary(before[endpoint.ref], endpoint, where.serve.release.percent))
-            for endpoint in endpoints
+            cluster.apply(with_canary(before[endpoint.ref], item, where.serve.release.percent))
+            for endpoint, item in zip(endpoints, after, strict=True)
         ]
-        for endpoint in endpoints:
-            mark = revision(inference_service(endpoint)["metadata"])
+        for endpoint, item in zip(endpoints, after, strict=True):
+            mark = revision(item["metadata"])
             wait_rolled_out(cluster, endpoint, mark, deadline, canary_deployment(endpoint))
         log.info("canary_serves", version=rollout.probe.version, percent=where.serve.release.percent)
         _watch(rollout, endpoints)
-        _promote(rollout, endpoints, both)
+        _promote(rollout, endpoints, [promoting(one, item) for one, item in zip(both, after, strict=True)])
+        for item in after:
+            cluster.apply(item)
     log.info("version_promoted", version=rollout.probe.version)
 
 
@@ -138,12 +141,10 @@ def _alive(probe: Probe, endpoint: Endpoint, client: EmbeddingClient) -> float:
     return 0.0
 
 
-def _promote(rollout: Rollout, endpoints: Sequence[Endpoint], both: Sequence[Object]) -> None:
+def _promote(rollout: Rollout, endpoints: Sequence[Endpoint], items: Sequence[Object]) -> None:
     cluster, work = rollout.cluster, rollout.where.serve
     deadline = time.monotonic() + work.timeout_seconds
-    for endpoint, item in zip(endpoints, both, strict=True):
-        mark = revision(cluster.apply(promoting(item, endpoint))["metadata"])
+    for endpoint, item in zip(endpoints, items, strict=True):
+        mark = revision(cluster.apply(item)["metadata"])
         wait_rolled_out(cluster, endpoint, mark, deadline)
         wait_answer(endpoint, rollout.probe, rollout.reach, work.answer_seconds)
-    for endpoint in endpoints:
-        cluster.apply(inference_service(endpoint))

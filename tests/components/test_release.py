@@ -49,6 +49,14 @@ def deployed(mark):
             "status": {"observedGeneration": 1, **counts}}  # fmt: skip
 
 
+def of_model(item):
+    """An endpoint as the chart makes it: a model with a runtime and not a plain container."""
+    predictor = {name: value for name, value in item["spec"]["predictor"].items() if name != "containers"}
+    arguments = item["spec"]["predictor"]["containers"][0]["command"][3:]
+    model = {"modelFormat": {"name": "clsp"}, "runtime": "clsp", "args": arguments}
+    return {**item, "spec": {"predictor": {**predictor, "model": model}}}
+
+
 def roll_out(api, path, item):
     """What KServe does about an InferenceService that was applied."""
     name, spec = item["metadata"]["name"], item["spec"]
@@ -81,7 +89,7 @@ def kserve(*, canary=True, stable=True):
         api.put(DEFINITION, {"metadata": {}, "spec": {"versions": [{"schema": schema}]}})
         for tower in ("speech", "text") if stable else ():
             first = Endpoint(tower, "s3://b/models/clsp/v1", "1" * 64, ServeSettings(), where())
-            api.put(f"{SERVICES}/team-{tower}", inference_service(first))
+            api.put(f"{SERVICES}/team-{tower}", of_model(inference_service(first)))
         stop = threading.Event()
         thread = threading.Thread(target=play, args=(api, stop), daemon=True)
         thread.start()
@@ -160,6 +168,16 @@ def test_a_version_that_does_not_answer_goes_back(pair):
     with kserve() as (api, cluster), pytest.raises(EndpointError, match="none of 3 calls was answered"):
         release(Rollout(cluster, where(), probe, reaching(stable, "http://127.0.0.1:9")), ServeSettings(), NEW)
     assert versions(api) == STAYS
+
+
+def test_an_endpoint_of_a_plain_container_is_refused_because_kserve_would(pair):
+    stable, new, probe = pair
+    with kserve() as (api, cluster):
+        plain = inference_service(Endpoint("speech", "s3://b/models/clsp/v1", "1" * 64, ServeSettings(), where()))
+        api.put(f"{SERVICES}/team-speech", plain)
+        with pytest.raises(ClusterError, match="plain container"):
+            release(Rollout(cluster, where(), probe, reaching(stable, new)), ServeSettings(), NEW)
+        assert versions(api) == STAYS
 
 
 def test_an_older_kserve_is_refused_before_anything_changes(pair):
