@@ -6,7 +6,7 @@ and whatever stops the release (a bad canary, an error, SIGTERM) puts back the s
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from clsp.config import ServeSettings
@@ -101,6 +101,9 @@ def _watch(rollout: Rollout, endpoints: Sequence[Endpoint]) -> None:
     limits = rollout.where.serve.release
     with ExitStack() as stack:
         pairs = [_pair(rollout, endpoint, stack) for endpoint in endpoints]
+        for pair in pairs:  # a Service may route to a pod a moment later than its Deployment says
+            with suppress(EndpointError):
+                pair.ask_canary.wait_ready(rollout.where.serve.answer_seconds)
         deadline = time.monotonic() + limits.watch_seconds
         while (left := deadline - time.monotonic()) > 0:
             for pair in pairs:
