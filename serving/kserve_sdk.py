@@ -25,6 +25,7 @@ try:
         UnsupportedProtocol,
     )
     from kserve.model_server import app
+    from kserve.protocol.dataplane import DataPlane
     from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
     from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
     from kserve.protocol.grpc.servicer import InferenceServicer
@@ -34,7 +35,7 @@ finally:
     sys.argv = _OURS
 
 __all__ = [
-    "AsyncServerInterceptor", "ExceptionToStatusInterceptor", "InferOutput", "InferRequest",
+    "AsyncServerInterceptor", "DataPlane", "ExceptionToStatusInterceptor", "InferOutput", "InferRequest",
     "InferResponse", "InferenceError", "InferenceServicer", "InvalidInput", "Model", "ModelNotFound", "ModelNotReady",
     "ModelRepositoryExtension", "ModelServer", "RESTServer", "ServerNotLive", "ServerNotReady", "StatusCode",
     "UnsupportedProtocol",

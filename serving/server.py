@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 import uvicorn
@@ -26,7 +27,16 @@ from serving.catalogue import Catalogue
 from serving.docs import add_docs
 from serving.grpc_server import start_grpc
 from serving.keys import ApiKeys
-from serving.kserve_sdk import InferenceServicer, ModelRepositoryExtension, ModelServer, RESTServer, app
+from serving.kserve_sdk import (
+    DataPlane,
+    InferenceServicer,
+    InferRequest,
+    InvalidInput,
+    ModelRepositoryExtension,
+    ModelServer,
+    RESTServer,
+    app,
+)
 from serving.protocols import EmbedderModel, forbidden
 from serving.refresh import Refresher
 from serving.routes import build_router
@@ -52,6 +62,7 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         self._refresher = refresher
         self._settings = settings
         self._keys = ApiKeys(settings.api_keys_file)
+        self.dataplane = _Reader(model_registry=self.registered_models)
         self.model_repository_extension = _FixedRepository(model_registry=self.registered_models)
         for served in catalogue:
             self.register_model(EmbedderModel(served.name, catalogue, service))
@@ -89,6 +100,16 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         add_error_answers(app)
         limited = BodyLimit(app, self._settings.max_body_bytes)
         return Access(limited, self._keys, logged=self._settings.access_log)  # a stranger's body is not even read
+
+
+class _Reader(DataPlane):  # type: ignore[misc]
+    """KServe's reading of V2 bodies, whose accidents over bad ones are the caller's errors and not ours."""
+
+    def decode_inference_request(self, body: Any, headers: Any, model_name: str) -> InferRequest:
+        try:
+            return super().decode_inference_request(body, headers, model_name)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InvalidInput("the body is no V2 inference request, or is split where it does not end") from error
 
 
 class _FixedRepository(ModelRepositoryExtension):  # type: ignore[misc]

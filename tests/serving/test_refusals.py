@@ -107,6 +107,13 @@ def test_v2_tensors(server, tensor):
     assert response.json()["error"]["hint"]
 
 
+@pytest.mark.parametrize("split", ["", "-1", "x" * 200, "24"])
+def test_v2_bodies_split_where_no_request_ends(server, split):
+    headers = {"inference-header-content-length": split, "content-type": "application/octet-stream"}
+    answer = httpx.post(f"{server.url}/v2/models/clsp/infer", content=b'{"instances": ["hello"]}', headers=headers)
+    refused(answer, 400, "bad_request")
+
+
 def test_what_kserve_cannot_read_is_not_repeated(server):
     sound = b"\xff\xfe secret"
     raw = len(sound).to_bytes(4, "little") + sound
