@@ -1,6 +1,7 @@
 """Kueue holds our jobs back until their quota is free, lets one after the other in, and both end as without it."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -66,6 +67,16 @@ def workloads(kubectl) -> dict[str, bool]:
     return told
 
 
+def newest(kubectl) -> datetime:
+    """When the youngest queued job came, to the second."""
+    stamps = [item["metadata"]["creationTimestamp"] for item in kubectl.get("workloads")["items"]]
+    return datetime.fromisoformat(max(stamps))
+
+
+def is_past(second: datetime) -> bool:
+    return datetime.now(UTC) >= second + timedelta(seconds=1)
+
+
 def admissions(kubectl, *steps: Future) -> list[set[str]]:
     """Which kinds held quota, each time that changed, until the steps are over."""
     seen: list[set[str]] = [set()]
@@ -98,6 +109,7 @@ def test_jobs_wait_for_quota_and_are_let_in_one_after_the_other(cluster, namespa
             annotate, store=store.uri, run_id="r", settings=ANNOTATION, segments=segments, cluster=where
         )
         until("the Job is queued", lambda: "Job" in workloads(kubectl), 60)
+        until("its second is over, by which Kueue tells first from next", lambda: is_past(newest(kubectl)), 10)
         model = steps.submit(train, store, examples, where)
         until("the PyTorchJob is queued", lambda: "PyTorchJob" in workloads(kubectl), 60)
         assert kubectl.get("jobs")["items"][0]["spec"]["suspend"]
