@@ -7,7 +7,6 @@ import json
 import ssl
 import subprocess
 import sys
-import threading
 
 import grpc
 import httpx
@@ -29,6 +28,7 @@ from clsp.errors import ConfigError
 from serving.calls import patience, request_id
 from serving.client import EmbeddingClient
 from serving.launch import running_server
+from tests.http_listener import listening
 from tests.serving.conftest import SETTINGS
 from tests.tiny_model import TEXTS
 
@@ -55,13 +55,8 @@ def collector():
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collect)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/traces", sent
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(Collect) as url:
+        yield f"{url}/v1/traces", sent
 
 
 def test_requests_leave_a_line_and_a_span_with_their_id_and_without_content(version, collector):

@@ -5,7 +5,6 @@ import http.server
 import json
 import subprocess
 import sys
-import threading
 import time
 
 import httpx
@@ -15,6 +14,7 @@ import pytest
 from clsp.errors import EndpointError
 from serving.client import AsyncEmbeddingClient, EmbeddingClient, Retries
 from serving.client.retries import Send, Sleep, plan_call
+from tests.http_listener import listening
 from tests.tiny_model import TEXTS, encoded, tone
 
 SOUND = encoded(tone(0.5))
@@ -92,13 +92,8 @@ def moody():
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moody)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(Moody) as url:
+        yield url, asked
 
 
 def test_both_clients_outlast_refusals_and_tell_the_server_their_deadline(moody):

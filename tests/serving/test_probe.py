@@ -2,13 +2,13 @@
 
 import base64
 import json
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 import pytest
 
 from serving.probe import main
+from tests.http_listener import listening
 
 
 def test_both_endpoints_answer(server, capsys):
@@ -55,13 +55,8 @@ def liar():
         def log_message(self, *_):
             pass
 
-    made = HTTPServer(("127.0.0.1", 0), Liar)
-    thread = Thread(target=made.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{made.server_port}", Liar
-    made.shutdown()
-    made.server_close()
-    thread.join()
+    with listening(Liar) as url:
+        yield url, Liar
 
 
 def test_vectors_that_are_not_of_unit_length(liar, capsys):

@@ -4,13 +4,14 @@ They answer in the shapes that AWS documents, refuse as it does, and hand out th
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs
+
+from tests.http_listener import listening
 
 GIVEN = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <AssumeRoleWithWebIdentityResult><AssumedRoleUser><Arn>{role}/session</Arn></AssumedRoleUser>
@@ -91,12 +92,5 @@ class _Handler(BaseHTTPRequestHandler):
 def serve_identity(identity: Identity) -> Iterator[Identity]:
     """The service in a thread of this process; its URL is in ``identity.url``."""
     handler = type("Handler", (_Handler,), {"identity": identity})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        identity.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield identity
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(handler) as identity.url:
+        yield identity
