@@ -83,11 +83,14 @@ def _mean(last_hour: float) -> Series:
     return {f'clsp_serving_embedding_mean_norm{{{STABLE},kind="audio"}}': f"0.3x1500 {last_hour}x100"}
 
 
-def _world(later: int) -> Series:
-    return {f'clsp_step_fact{{{WORKER},step="train_stage1",fact="world"}}': f"16x40 {later}x20"}
+def _worlds(*pods: tuple[str, str]) -> Series:
+    """Processes of a stage by the pod that leads it, and how many it counted."""
+    labels = 'step="train_stage1",fact="world"'
+    return {f'clsp_step_fact{{namespace="speech",pod="{pod}",{labels}}}': counted for pod, counted in pods}
 
 
-WORKER = 'namespace="speech",pod="clsp-train-stage1-1-worker-0"'
+RUN, NEXT = "clsp-train-stage1-aaaaaaaaaaaa", "clsp-train-stage1-bbbbbbbbbbbb"
+WORKER = f'namespace="speech",pod="{RUN}-worker-0"'
 _CHECKPOINT = f'clsp_step_checkpoint_timestamp_seconds{{{WORKER},step="train_stage1"}}'
 _SCHEDULE = (
     'clsp_schedule_newest_run_timestamp_seconds{namespace="speech",pod="clsp-schedules-watch-1",schedule="nightly"}'
@@ -128,7 +131,10 @@ CASES = {
     "ClspBatchesPadded": Case(_fill(40), _fill(80), minutes=180),
     "ClspEmbeddingsDrift": Case(_mean(0.9), _mean(0.4), minutes=1600),
     "ClspCheckpointOld": Case({_CHECKPOINT: "60x180"}, {_CHECKPOINT: "0+60x180"}, minutes=180),
-    "ClspTrainingShrunk": Case(_world(8), _world(16)),
+    "ClspTrainingShrunk": Case(
+        _worlds((f"{RUN}-worker-0", "16x40 stale"), (f"{RUN}-worker-1", "_x40 8x20")),
+        _worlds((f"{RUN}-worker-0", "16x40 stale"), (f"{NEXT}-node-0-0-x7k2p", "_x40 8x20")),
+    ),
     "ClspScheduleMissed": Case({_SCHEDULE: "0x1600"}, {_SCHEDULE: "0x600 36000x1000"}, minutes=1600),
     "ClspVersionsDiffer": Case(_models("a", "b"), _models("a", "a")),
     "ClspCanaryFails": Case(_canary(5), _canary(0)),

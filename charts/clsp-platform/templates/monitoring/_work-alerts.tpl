@@ -34,8 +34,10 @@
   "summary" "The newest checkpoint of {{ $labels.step }} is {{ $value | humanizeDuration }} old"
   "runbook" "All work since then is lost if a pod dies. The log of the leading worker says checkpoint_saved, or why not; if its steps stand still, delete that pod and the others go on. If each step is slow, lower train.checkpoint.every.") }}
 {{- $world := printf `clsp_step_fact{%s,fact="world"}` $pods }}
+{{- /* Runs are told apart by their pods' names: one that has ended says nothing about the next, smaller one. */}}
+{{- $run := `"run", "$1", "pod", "(.+)-(?:worker|node)-[0-9].*"` }}
 {{- include "clsp.alert" (dict "root" . "name" "ClspTrainingShrunk" "severity" "ticket" "for" "10m"
-  "expr" (printf "max by (namespace, step) (%s)\n  < max by (namespace, step) (max_over_time(%s[1h]))" $world $world)
+  "expr" (printf "max by (namespace, step, run) (label_replace(%s, %s))\n  < max by (namespace, step, run) (label_replace(max_over_time(%s[1h]), %s))" $world $run $world $run)
   "summary" "{{ $labels.step }} goes on with {{ $value }} processes, fewer than an hour ago"
   "runbook" "A node was lost or taken, and training is slower until another joins: kubectl get pods says which worker is missing and why. With fewer nodes for good, lower cluster.train.max_nodes.") }}
 {{- include "clsp.alert" (dict "root" . "name" "ClspEngineStalled" "severity" "page" "for" "30m"
