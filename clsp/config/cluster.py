@@ -58,7 +58,7 @@ class WorkSettings(Section):
 
     pool: str = Field("a100", description="Which pool; a key of cluster.pools")
     size: PodSize = PodSize()
-    timeout_seconds: int = Field(86_400, ge=1, description="The work ends as failed after this long")
+    timeout_seconds: int = Field(86_400, ge=1, description="The work fails after this long, waits in a queue left out")
     pending_seconds: int = Field(3600, ge=1, description="No pod running after this long is a failure with its reason")
     retries: int = Field(6, ge=0, description="Pods that may fail by their own fault before the work does")
 

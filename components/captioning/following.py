@@ -1,5 +1,6 @@
 """The step that has its work done by pods: start the Job or adopt the running one, report the whole, clean up."""
 
+import math
 from dataclasses import dataclass
 
 import orjson
@@ -16,7 +17,7 @@ from components.captioning.work import Work
 from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import JOB, POD, Object, Ref, condition, selector_of, work_name
-from components.kubernetes.states import Idleness, has_failed, why_failed, why_none_runs
+from components.kubernetes.states import Admission, Idleness, has_failed, why_failed, why_none_runs
 
 log = get_logger(__name__)
 _GONE_SECONDS = 180.0
@@ -65,10 +66,10 @@ class _Tally:
 
 
 def _follow(cluster: Cluster, ref: Ref, job: CaptionJob, tally: _Tally, tick: float) -> None:
-    idleness, last, seconds = Idleness(), "", job.settings.timeout_seconds + _GONE_SECONDS
+    idleness, admission, last = Idleness(), Admission(), ""
     with Progress(job.step, len(tally.names), "units") as progress:
         progress.resume(tally.count())
-        for pods in cluster.observe(POD, selector_of(job.labels), seconds, tick):
+        for pods in cluster.observe(POD, selector_of(job.labels), math.inf, tick):
             last = next((why_failed(pod) for pod in pods if has_failed(pod)), last)
             progress.advance(tally.count() - progress.done)
             found = cluster.get(ref)
@@ -83,6 +84,8 @@ def _follow(cluster: Cluster, ref: Ref, job: CaptionJob, tally: _Tally, tick: fl
                 )
             if idleness.seconds(found, pods) > job.settings.pending_seconds:
                 raise _stuck(job, pods)
+            if admission.seconds(found) > job.settings.timeout_seconds + _GONE_SECONDS:
+                break
     raise EndpointError(f"{ref} did not end in time", hint=f"raise cluster.{job.step}.timeout_seconds")
 
 

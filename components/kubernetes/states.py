@@ -67,6 +67,20 @@ class Idleness:
         return self._clock() - self._since
 
 
+class Admission:
+    """How long work may have run: what it waits in a queue, at first or again, does not count, as with a Job's own."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+
+    def seconds(self, job: Object) -> float:
+        """Seconds until now since no queue holds the job back."""
+        if is_queued(job):
+            self._since = self._clock()
+        return self._clock() - self._since
+
+
 def restarts(pod: Object) -> int:
     """How often the pod's containers were started again."""
     return sum(container.get("restartCount", 0) for container in _containers(pod))

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-ENDPOINT = 'namespace="speech",job="clsp-endpoints",tower="speech"'
-TEXT = 'namespace="speech",job="clsp-endpoints",tower="text"'
+ENDPOINT = 'namespace="speech",job="clsp-endpoints",owner="clsp",tower="speech"'
+TEXT = 'namespace="speech",job="clsp-endpoints",owner="clsp",tower="text"'
 POD = 'namespace="speech",pod="clsp-annotate-1",container="engine"'
 STABLE = f'{ENDPOINT},pod="clsp-speech-predictor-1"'
+OF_RUNS = STABLE.replace("clsp-speech", "clsp-runs-speech").replace('owner="clsp"', 'owner="clsp-runs"')
 CANARY = f'{ENDPOINT},pod="clsp-speech-canary-predictor-1"'
 Series = dict[str, str]
 
@@ -45,6 +46,7 @@ def _models(speech: str, text: str) -> Series:
         f'clsp_serving_model_info{{{STABLE},sha256="{speech}"}}': "1x60",
         f'clsp_serving_model_info{{{TEXT},pod="clsp-text-predictor-1",sha256="{text}"}}': "1x60",
         f'clsp_serving_model_info{{{CANARY},sha256="c"}}': "1x60",
+        f'clsp_serving_model_info{{{OF_RUNS},sha256="d"}}': "1x60",
     }
 
 
@@ -97,10 +99,12 @@ _SCHEDULE = (
 )
 _JOB = 'namespace="speech",job_name="clsp-annotate"'
 CASES = {
-    "ClspSpeechEndpointDown": Case({f"up{{{STABLE}}}": "1x30 0x30"}, {f"up{{{STABLE}}}": "1x60"}),
+    "ClspSpeechEndpointDown": Case(
+        {f"up{{{STABLE}}}": "1x30 0x30", f"up{{{OF_RUNS}}}": "1x60"}, {f"up{{{STABLE}}}": "1x60"}
+    ),
     "ClspTextEndpointDown": Case({}, {f'up{{{TEXT},pod="clsp-text-predictor-1"}}': "1x60"}),
     "ClspErrorBudgetBurnsFast": Case(
-        {_requests("ok"): "0+98x60", _requests("internal"): "0+2x60"},
+        {_requests("ok"): "0+98x60", _requests("internal"): "0+2x60", _requests("ok", OF_RUNS): "0+900x60"},
         {_requests("ok"): "0+99x60", _requests("internal"): "0+1x60"},
     ),
     "ClspErrorBudgetBurnsSlowly": Case(

@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+import yaml
 
+from clsp.config import ClusterSettings, ServeSettings, parse_settings
 from components.captioning import job as captioning
 from components.kubernetes import objects, pods
 from components.kubernetes.objects import Kind
+from components.serve.endpoints import Endpoint, inference_service
 from components.train.cluster import backends, submission
 from tests.chart.rendering import find, render_shape
 
@@ -58,3 +61,24 @@ def test_monitors_scrape_the_ports_that_pods_name() -> None:
     assert ports == {pods.METRICS_PORTS[0]["name"], "engine"}
     allowed = find(rendered, "NetworkPolicy", "-metrics")["spec"]["ingress"][0]["ports"]
     assert {one["port"] for one in allowed} == {8080, pods.METRICS_PORT, captioning.ENGINE_PORT}
+
+
+def test_monitors_and_policies_take_in_the_endpoints_of_runs() -> None:
+    rendered = render_shape("a100")
+    flow = yaml.safe_load(find(rendered, "ConfigMap", "-platform")["data"]["clsp.yaml"])
+    cluster = parse_settings(ClusterSettings, flow["cluster"])
+    endpoint = Endpoint("speech", "s3://speech/models/clsp/v1", "0" * 64, ServeSettings(), cluster)
+    predictor = inference_service(endpoint)["spec"]["predictor"]
+    monitor = find(rendered, "PodMonitor", "-endpoints")["spec"]
+    assert _selects(monitor["selector"], predictor["labels"])
+    policy = find(rendered, "NetworkPolicy", "-metrics")["spec"]
+    assert _selects(policy["podSelector"], predictor["labels"])
+    ports = {port["name"]: port["containerPort"] for port in predictor["containers"][0]["ports"]}
+    scraped = {ports[one["port"]] for one in monitor["podMetricsEndpoints"]}
+    assert scraped <= {port["port"] for port in policy["ingress"][0]["ports"]}
+    assert not _selects(monitor["selector"], {**predictor["labels"], "app.kubernetes.io/instance": "other-runs"})
+
+
+def _selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
+    named = selector.get("matchLabels", {}).items() <= labels.items()
+    return named and all(labels[one["key"]] in one["values"] for one in selector.get("matchExpressions", ()))

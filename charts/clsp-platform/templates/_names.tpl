@@ -10,6 +10,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* What the endpoints that runs make are called by, in names and labels: never as those that the chart makes. */}}
+{{- define "clsp.runsName" -}}
+{{- dig "cluster" "release" (printf "%s-runs" (include "clsp.fullname" .)) .Values.flow.settings -}}
+{{- end -}}
+
 {{/* Name of an object that is not in a namespace: no two releases share one. */}}
 {{- define "clsp.clusterName" -}}
 {{- printf "%s-%s-%s" .root.Release.Namespace (include "clsp.fullname" .root) .part | trunc 63 | trimSuffix "-" -}}

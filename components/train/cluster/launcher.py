@@ -1,5 +1,6 @@
 """A stage trained by pods: submit its order or adopt the job that runs it, follow it to its end, take what it left."""
 
+import math
 import secrets
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.logs import LogTail
 from components.kubernetes.objects import POD, Object, Ref, owned, selector_of, work_name
-from components.kubernetes.states import Idleness, has_failed, why_failed, why_none_runs
+from components.kubernetes.states import Admission, Idleness, has_failed, why_failed, why_none_runs
 from components.train.cluster.backends import BACKENDS, Backend
 from components.train.cluster.submission import ATTEMPT, ORDER, Submission, companions
 from components.train.exchange import Exchange
@@ -91,9 +92,8 @@ class _Training:
     def _follow(self, ref: Ref, submission: Submission) -> Trained:
         exchange = Exchange(self.store, self.order.checkpoints, submission.attempt)
         tail = LogTail(self.cluster, self.backend.container)
-        work, idleness = self.settings.train, Idleness()
-        selector, deadline = selector_of(submission.labels), work.timeout_seconds + _GONE_SECONDS
-        for pods in self.cluster.observe(POD, selector, deadline, self.tick_seconds):
+        work, idleness, admission = self.settings.train, Idleness(), Admission()
+        for pods in self.cluster.observe(POD, selector_of(submission.labels), math.inf, self.tick_seconds):
             tail.show(pods)
             self.failed.update({pod["metadata"]["uid"]: why_failed(pod) for pod in pods if has_failed(pod)})
             job = self.cluster.get(ref)
@@ -105,6 +105,8 @@ class _Training:
                 raise exchange.error() or self._lost(reason)
             if idleness.seconds(job, pods) > work.pending_seconds:
                 raise self._stuck(pods)
+            if admission.seconds(job) > work.timeout_seconds + _GONE_SECONDS:
+                break
         raise TrainingError(f"{ref} did not end in time", hint="raise cluster.train.timeout_seconds")
 
     def _result(self, exchange: Exchange) -> Trained:

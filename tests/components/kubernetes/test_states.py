@@ -1,6 +1,6 @@
 """Waiting in a queue is not waiting for a node: only the second makes work stuck."""
 
-from components.kubernetes.states import Idleness
+from components.kubernetes.states import Admission, Idleness
 
 FREE, HELD, HELD_TRAINING = {"spec": {}}, {"spec": {"suspend": True}}, {"spec": {"runPolicy": {"suspend": True}}}
 RUNNING, PENDING = {"status": {"phase": "Running"}}, {"status": {"phase": "Pending"}}
@@ -33,3 +33,15 @@ def test_a_pod_that_ran_starts_the_count_anew():
     assert idle.seconds(FREE, [RUNNING]) == 0.0
     clock[0] = 103.0
     assert idle.seconds(FREE, []) == 3.0
+
+
+def test_only_time_since_the_last_admission_counts_toward_a_timeout():
+    clock = [0.0]
+    admission = Admission(lambda: clock[0])
+    for held in (HELD, HELD_TRAINING):
+        clock[0] += 90_000.0
+        assert admission.seconds(held) == 0.0
+        clock[0] += 60.0
+        assert admission.seconds(FREE) == 60.0
+        clock[0] += 60.0
+        assert admission.seconds(FREE) == 120.0

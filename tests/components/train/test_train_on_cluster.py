@@ -10,11 +10,13 @@ import pytest
 from clsp.config import ClusterSettings, TrainSettings
 from clsp.errors import ClspError, ModelError, TrainingError
 from components.kubernetes.objects import POD, new_object
+from components.train.cluster import launcher
 from components.train.cluster.launcher import train_on
 from components.train.cluster.submission import ATTEMPT, ORDER, WORKERS
 from components.train.exchange import Exchange
 from components.train.order import Order, save_order
 from components.train.training import Trained
+from tests.cluster.harness.waiting import until
 from tests.components.kubernetes.fake_api import fake_cluster
 
 JOBS = "/apis/kubeflow.org/v1/namespaces/team-a/pytorchjobs"
@@ -213,3 +215,34 @@ def test_a_deleted_job_is_said(fake, store, order):
 
     with operator(api, play), pytest.raises(ClspError, match="was deleted"):
         launch(cluster, store, order)
+
+
+def looks(api, path):
+    """How often the step has looked at the job."""
+    return sum(request[:2] == ("GET", path) for request in api.requests)
+
+
+def test_a_long_wait_in_a_queue_does_not_end_the_step(fake, store, order, monkeypatch):
+    api, cluster = fake
+    monkeypatch.setattr(launcher, "_GONE_SECONDS", 0.0)
+
+    def play(job, path):
+        held = api.put(path, {**job, "spec": {**job["spec"], "runPolicy": {"suspend": True}}})
+        until("it was held for longer than it may run", lambda: looks(api, path) >= 5, 30)
+        Exchange(store, order.checkpoints, attempt_of(job)).leave(TRAINED)
+        end(api, {**held, "spec": job["spec"]}, path, "Succeeded")
+
+    with operator(api, play):
+        assert launch(cluster, store, order, timeout_seconds=2) == TRAINED
+
+
+def test_a_job_that_was_let_in_and_does_not_end_is_said(fake, store, order, monkeypatch):
+    api, cluster = fake
+    monkeypatch.setattr(launcher, "_GONE_SECONDS", 0.0)
+    with (
+        operator(api, lambda job, _: worker(api, job, {"phase": "Running"})),
+        pytest.raises(TrainingError, match="did not end in time") as caught,
+    ):
+        launch(cluster, store, order, timeout_seconds=1)
+    assert "cluster.train.timeout_seconds" in caught.value.hint
+    assert not jobs(api)

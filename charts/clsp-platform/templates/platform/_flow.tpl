@@ -9,9 +9,7 @@
 {{- range $role := list "step" "trainer" "embedder" -}}
 {{- $_ := set $images $role (include "clsp.image" (dict "root" $ "role" $role)) -}}
 {{- end -}}
-{{- /* The serve step makes endpoints of this name: never those that the chart makes. */ -}}
-{{- $release := printf "%s-runs" (include "clsp.fullname" .) -}}
-{{- $cluster := dict "enabled" true "namespace" .Release.Namespace "release" $release "pools" $pools "images" $images -}}
+{{- $cluster := dict "enabled" true "namespace" .Release.Namespace "release" (include "clsp.runsName" .) "pools" $pools "images" $images -}}
 {{- $_ := set $cluster "owner" (printf "%s-platform" (include "clsp.fullname" .)) -}}
 {{- $_ := set $cluster "environment" (include "clsp.storePlace" . | fromYaml) -}}
 {{- $_ := set $cluster "service_account" (printf "%s-trainer" (include "clsp.fullname" .)) -}}
