@@ -13,6 +13,9 @@ class KfpSettings(Section):
     namespace: str = Field("", description="Namespace of runs in a KFP with several users; empty otherwise")
     experiment: str = Field("clsp", description="Experiment that groups the runs")
     service_account: str = Field("", description="Service account of the steps' pods; empty takes that of KFP")
+    steps_namespace: str = Field(
+        "", description="Namespace where a KFP for a single user runs steps, its own; empty with several users"
+    )
     ca_file: str = Field("", description="PEM file of the authority that signed the API's certificate")
     timeout_seconds: int = Field(30, ge=1, description="Deadline of one request")
     attempts: int = Field(5, ge=1, description="Tries of a request that met an overloaded or unreachable API")

@@ -59,12 +59,15 @@ def _submit(
     from pipelines.console import Console
     from pipelines.remote.following import follow
     from pipelines.remote.package import package_flow
+    from pipelines.remote.placement import misplaced_account
     from pipelines.remote.runs import submit
     from pipelines.runs import remote_arguments
 
     run_id = new_run_id()
     arguments = remote_arguments(flow, store, run_id, settings, values)
     calls = connect_kfp(settings, url)
+    if wrong := misplaced_account(calls, settings.cluster):
+        typer.echo(f"warning: {wrong[0]}\n  hint: {wrong[1]}", err=True)
     started = submit(calls, package_flow(flow, settings.cluster), run_id, arguments)
     typer.echo(f"submitted {run_id}: {started.url}", err=as_json)
     if wait:

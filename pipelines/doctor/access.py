@@ -60,10 +60,10 @@ def _may(view: View, release: Release, group: str, resource: str, verb: str) -> 
     if not release.steps_account:
         body = _review("SelfSubjectAccessReview", asked, {})
         return bool(view.review(f"{_REVIEWS}/selfsubjectaccessreviews", body)["allowed"])
-    accounts = "system:serviceaccounts"
+    accounts, where = "system:serviceaccounts", release.kfp.steps_namespace or view.namespace
     subject = {
-        "user": f"system:serviceaccount:{view.namespace}:{release.steps_account}",
-        "groups": [accounts, f"{accounts}:{view.namespace}", "system:authenticated"],
+        "user": f"system:serviceaccount:{where}:{release.steps_account}",
+        "groups": [accounts, f"{accounts}:{where}", "system:authenticated"],
     }
     path = f"{_REVIEWS}/namespaces/{view.namespace}/localsubjectaccessreviews"
     body = _review("LocalSubjectAccessReview", asked, subject)

@@ -18,6 +18,7 @@ def check_kfp(release: Release) -> list[Finding]:
     if not release.kfp.url:
         return [skipped(KFP, "no API is named: flows run on this machine", "give --kfp URL, or set kfp.url")]
     from pipelines.remote.calls import connect
+    from pipelines.remote.placement import judge_placement
 
     settings = release.kfp.model_copy(update={"attempts": 1, "timeout_seconds": int(_SECONDS)})
     try:
@@ -29,8 +30,10 @@ def check_kfp(release: Release) -> list[Finding]:
     version = tuple(int(part) for part in tag.split(".")[:2] if part.isdigit())
     if len(version) == 2 and version < OLDEST_KFP:
         return [fails(KFP, f"{settings.url} is version {tag}", "upgrade KFP to 2.17: the flows are compiled for it")]
-    users = ", for several users" if getattr(health, "multi_user", False) else ""
-    return [works(KFP, f"{settings.url}, version {tag or 'unknown'}{users}")]
+    several = bool(getattr(health, "multi_user", False))
+    answers = works(KFP, f"{settings.url}, version {tag or 'unknown'}{', for several users' if several else ''}")
+    wrong = judge_placement(settings, release.cluster, several_users=several)
+    return [answers, warns(KFP, *wrong)] if wrong else [answers]
 
 
 def check_prometheus(release: Release) -> list[Finding]:

@@ -41,6 +41,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "set kueue.queue",
     ),
     "schedules without KFP": ({"store": STORE, "schedules": {"enabled": True}}, "set kfp.endpoint"),
+    "one user and several": (
+        {"kfp": {**KFP, "tokenAudience": "pipelines.kubeflow.org", "singleUser": {"namespace": "kubeflow"}}},
+        "keep one of them",
+    ),
     "schedules without a store": ({"kfp": KFP, "schedules": {"enabled": True}}, "set store.bucket"),
     "schedules that are off": ({"schedules": {"entries": [ENTRY]}}, "set schedules.enabled"),
     "one name twice": (

@@ -3,6 +3,9 @@
 {{- include "clsp.checkStore" . -}}
 {{- include "clsp.checkPools" . -}}
 {{- include "clsp.checkSchedules" . -}}
+{{- if and .Values.kfp.tokenAudience .Values.kfp.singleUser.namespace -}}
+{{- fail "kfp.tokenAudience is for a KFP with several users and kfp.singleUser.namespace for one without: keep one of them" -}}
+{{- end -}}
 {{- if .Values.serving.model.uri -}}
 {{- include "clsp.checkServing" . -}}
 {{- include "clsp.checkAutoscaling" . -}}

@@ -15,6 +15,11 @@
 {{- dig "cluster" "release" (printf "%s-runs" (include "clsp.fullname" .)) .Values.flow.settings -}}
 {{- end -}}
 
+{{/* Service account of steps: the release's own, or that of a KFP which runs them beside itself. */}}
+{{- define "clsp.stepsAccount" -}}
+{{- ternary .Values.kfp.singleUser.serviceAccount (printf "%s-steps" (include "clsp.fullname" .)) (ne .Values.kfp.singleUser.namespace "") -}}
+{{- end -}}
+
 {{/* Name of an object that is not in a namespace: no two releases share one. */}}
 {{- define "clsp.clusterName" -}}
 {{- printf "%s-%s-%s" .root.Release.Namespace (include "clsp.fullname" .root) .part | trunc 63 | trimSuffix "-" -}}

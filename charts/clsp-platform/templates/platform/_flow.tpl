@@ -18,7 +18,10 @@
 {{- range $work := list "annotate" "verify" "train" "serve" -}}
 {{- $_ := set $cluster $work (dict "pool" (index $.Values.placement $work)) -}}
 {{- end -}}
-{{- $kfp := dict "url" .Values.kfp.endpoint "service_account" (printf "%s-steps" (include "clsp.fullname" .)) -}}
+{{- $kfp := dict "url" .Values.kfp.endpoint "service_account" (include "clsp.stepsAccount" .) -}}
+{{- with .Values.kfp.singleUser.namespace -}}
+{{- $_ := set $kfp "steps_namespace" . -}}
+{{- end -}}
 {{- if .Values.kfp.tokenAudience -}}
 {{- $_ := set $kfp "namespace" .Release.Namespace -}}
 {{- end -}}

@@ -18,7 +18,7 @@ images:
   pullPolicy: {{ .Values.images.pullPolicy }}
   pullSecrets: {{ toJson .Values.images.pullSecrets }}
 serviceAccounts:
-  steps: {{ include "clsp.fullname" . }}-steps
+  steps: {{ include "clsp.stepsAccount" . }}
   trainer: {{ include "clsp.fullname" . }}-trainer
   serving: {{ include "clsp.fullname" . }}-serving
 placement:

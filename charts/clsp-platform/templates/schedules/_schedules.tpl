@@ -23,17 +23,21 @@ mounts: [{name: kfp-token, mountPath: /var/run/kfp, readOnly: true}]
 {{- range .Values.schedules.entries }}{{ if .alertHours }}yes{{ end }}{{ end -}}
 {{- end -}}
 
-{{/* A hook Job that brings recurring runs to what one file of the ConfigMap says: dict root when file. */}}
+{{/*
+A hook Job that brings recurring runs to what one file of the ConfigMap says: dict root when file, policy of deletion.
+All have one name: one that failed, and is left for its reason to be read, makes room for the next, the last one too.
+*/}}
 {{- define "clsp.scheduleJob" -}}
 {{- $root := .root -}}
 {{- $name := include "clsp.fullname" $root -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
-  {{- include "clsp.metadata" (dict "root" $root "component" "schedules" "name" (printf "%s-schedules-%s" $name .verb) "annotations" (dict "helm.sh/hook" .when "helm.sh/hook-weight" "5" "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded")) | nindent 2 }}
+  {{- include "clsp.metadata" (dict "root" $root "component" "schedules" "name" (printf "%s-schedules" $name) "annotations" (dict "helm.sh/hook" .when "helm.sh/hook-weight" "5" "helm.sh/hook-delete-policy" .policy "helm.sh/hook-output-log-policy" "hook-failed")) | nindent 2 }}
 spec:
   backoffLimit: {{ $root.Values.schedules.backoffLimit }}
   activeDeadlineSeconds: {{ $root.Values.schedules.deadlineSeconds }}
+  ttlSecondsAfterFinished: 86400 # where hooks were left out at the end (helm uninstall --no-hooks)
   template:
     metadata:
       labels:
