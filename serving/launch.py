@@ -65,7 +65,7 @@ def running_server(model: str, settings: ServeSettings, *more: str) -> Iterator[
     try:
         yield replace(_wait_ready(child, settings.ready_timeout_seconds), pid=child.pid)
     finally:
-        stop_server(child, settings.grace_seconds)
+        stop_server(child, settings.drain_seconds + settings.grace_seconds)
 
 
 def stop_server(child: subprocess.Popen[bytes], grace_seconds: float) -> int:

@@ -1,7 +1,7 @@
 """KServe's ModelServer, bound to the address we choose, with our routes, limits, errors and an orderly end.
 
-On SIGTERM it takes no more connections, finishes what it accepted within the grace time, and exits with 0; on SIGHUP
-it looks for new versions of what it serves.
+On SIGTERM it drains (see departure.py), takes no more connections, finishes what it accepted within the grace time, and
+exits with 0; on SIGHUP it looks for new versions of what it serves.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from serving.access import Access
 from serving.answers import add_error_answers
 from serving.body_limit import BodyLimit
 from serving.catalogue import Catalogue
+from serving.departure import Departure, Farewell
 from serving.docs import add_docs
 from serving.grpc_server import start_grpc
 from serving.keys import ApiKeys
@@ -62,7 +63,8 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         self._refresher = refresher
         self._settings = settings
         self._keys = ApiKeys(settings.api_keys_file)
-        self.dataplane = _Reader(model_registry=self.registered_models)
+        self._departure = Departure(settings.drain_seconds)
+        self.dataplane = _Reader(self.registered_models, self._departure)
         self.model_repository_extension = _FixedRepository(model_registry=self.registered_models)
         for served in catalogue:
             self.register_model(EmbedderModel(served.name, catalogue, service))
@@ -82,14 +84,22 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
             grpc, grpc_port = await start_grpc(servicer, self._settings, self._keys)
         config = _uvicorn_config(self._application(), self._settings)
         http = _Http(config, lambda: _announce(listener, grpc_port, self._settings))
-        _on_signals(http, self._refresher)
+        _on_signals(self._departure, self._refresher)
         refreshing = asyncio.create_task(self._refresher.run())
+        stopping = asyncio.create_task(self._stop(http, grpc))
         await http.serve(sockets=[listener])
         refreshing.cancel()
-        if grpc:
-            await grpc.stop(self._settings.grace_seconds)
+        self._departure.end()
+        await stopping
         await asyncio.to_thread(self._service.close)
         log.info("server_stopped")
+
+    async def _stop(self, http: uvicorn.Server, grpc: Any) -> None:
+        """Both servers stop at once, so that the grace time is one and not two."""
+        await self._departure.over()
+        http.should_exit = True
+        if grpc:
+            await grpc.stop(self._settings.grace_seconds)
 
     def _application(self) -> ASGIApp:
         app.title, app.version = "CLSP embeddings", __version__
@@ -99,11 +109,22 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         add_docs(app)
         add_error_answers(app)
         limited = BodyLimit(app, self._settings.max_body_bytes)
-        return Access(limited, self._keys, logged=self._settings.access_log)  # a stranger's body is not even read
+        access = Access(limited, self._keys, logged=self._settings.access_log)  # a stranger's body is not even read
+        return Farewell(access, self._departure)
 
 
 class _Reader(DataPlane):  # type: ignore[misc]
-    """KServe's reading of V2 bodies, whose accidents over bad ones are the caller's errors and not ours."""
+    """KServe's reading of V2 bodies, whose accidents over bad ones are the caller's errors and not ours.
+
+    Not ready once the server departs.
+    """
+
+    def __init__(self, models: Any, departure: Departure) -> None:
+        super().__init__(model_registry=models)
+        self._departure = departure
+
+    async def ready(self) -> bool:
+        return not self._departure.begun
 
     def decode_inference_request(self, body: Any, headers: Any, model_name: str) -> InferRequest:
         try:
@@ -175,10 +196,10 @@ def _announce(listener: socket.socket, grpc_port: int, settings: ServeSettings) 
     sys.stdout.flush()
 
 
-def _on_signals(http: uvicorn.Server, refresher: Refresher) -> None:
+def _on_signals(departure: Departure, refresher: Refresher) -> None:
     def stop() -> None:
         log.info("server_draining")
-        http.should_exit = True
+        departure.begin()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -122,6 +122,7 @@ class ServingWork(WorkSettings):
     max_replicas: int = Field(1, ge=1, description="Most replicas of an endpoint; more than the fewest makes an HPA")
     answer_seconds: float = Field(60.0, gt=0, description="An endpoint that is ready must answer within this time")
     start_seconds: int = Field(600, ge=1, description="A replica must have loaded its model within this time")
+    drain_seconds: int = Field(5, ge=0, description="A replica that ends still takes requests, until balancers know")
     release: ReleaseWork = ReleaseWork()
 
 

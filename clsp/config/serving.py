@@ -60,7 +60,10 @@ class ServeSettings(Section):
         0.7, gt=0, le=1, description="Share of its deadline within which a request must be expected to be done"
     )
     retry_after_seconds: int = Field(2, ge=1, description="Least Retry-After of a 429")
-    grace_seconds: int = Field(30, ge=0, description="How long requests may still run after SIGTERM")
+    drain_seconds: float = Field(
+        0.0, ge=0, description="How long requests are still taken after SIGTERM, until balancers know; a second ends it"
+    )
+    grace_seconds: int = Field(30, ge=0, description="How long requests may still run once no more are taken")
     ready_timeout_seconds: float = Field(120.0, gt=0, description="How long a caller waits for the server to be ready")
 
     @model_validator(mode="after")

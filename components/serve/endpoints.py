@@ -82,7 +82,7 @@ def _predictor(endpoint: Endpoint) -> Object:
         [_server(endpoint)],
         pool=endpoint.cluster.pools[work.pool],
         cluster=endpoint.cluster,
-        terminationGracePeriodSeconds=endpoint.settings.grace_seconds + 15,
+        terminationGracePeriodSeconds=work.drain_seconds + endpoint.settings.grace_seconds + 15,
     )
     return {
         "minReplicas": work.replicas,
@@ -111,6 +111,7 @@ def _server(endpoint: Endpoint) -> Object:
         "host": "0.0.0.0",  # noqa: S104 - a pod is reached from outside itself
         "port": HTTP_PORT,
         "grpc_port": GRPC_PORT,
+        "drain_seconds": work.drain_seconds,
         "name": endpoint.settings.name or f"clsp-{endpoint.tower}",
     }
     if endpoint.cluster.api_keys_secret:

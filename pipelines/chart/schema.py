@@ -10,7 +10,7 @@ from pipelines.chart.documents import Value
 _SECTIONS = {"Config": Config, "Schedule": Schedule, "ServeSettings": ServeSettings}
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 # The chart decides where a server listens and when it must be gone; the values say nothing about it.
-DECIDED_BY_CHART = frozenset({"host", "port", "grpc", "grpc_port", "grace_seconds"})
+DECIDED_BY_CHART = frozenset({"host", "port", "grpc", "grpc_port", "drain_seconds", "grace_seconds"})
 
 
 def values_schema(values: tuple[Value, ...]) -> dict[str, Any]:

@@ -26,6 +26,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"store": {"bucket": "speech", "workloadIdentity": {"enabled": True}}},
         "set store.workloadIdentity.annotations",
     ),
+    "no time after the drain": (
+        _serving(terminationGracePeriodSeconds=60, drainSeconds=50),
+        "serving.terminationGracePeriodSeconds (60) leaves no time to finish requests",
+    ),
     "unknown pool": (
         {"placement": {"train": "h200"}},
         'placement.train names the pool "h200", which pools does not have: choose one of a100, cpu',

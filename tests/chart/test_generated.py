@@ -164,4 +164,5 @@ def test_the_serving_settings_of_a_release_are_a_configuration() -> None:
     settings = parse_settings(ServeSettings, model["args"][-1])
     assert (settings.host, settings.port, settings.device, settings.dtype) == ("0.0.0.0", 8080, "cuda", "bfloat16")
     grace = find(objects, "InferenceService", "-speech")["spec"]["predictor"]["terminationGracePeriodSeconds"]
-    assert settings.grace_seconds < grace
+    assert settings.drain_seconds > 0
+    assert settings.drain_seconds + settings.grace_seconds < grace

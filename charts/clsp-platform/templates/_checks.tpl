@@ -85,6 +85,9 @@
 {{- if and (not (contains "://" $serving.model.uri)) (not .Values.store.bucket) -}}
 {{- fail (printf "serving.model.uri %q is a name in the release's store, and there is none: set store.bucket, or write the whole URI (s3://bucket/prefix/models/%s)" $serving.model.uri $serving.model.uri) -}}
 {{- end -}}
+{{- if lt (int $serving.terminationGracePeriodSeconds) (add (int $serving.drainSeconds) 15 | int) -}}
+{{- fail (printf "serving.terminationGracePeriodSeconds (%d) leaves no time to finish requests after serving.drainSeconds (%d): make it %d or more" (int $serving.terminationGracePeriodSeconds) (int $serving.drainSeconds) (add (int $serving.drainSeconds) 15 | int)) -}}
+{{- end -}}
 {{- if not (or $serving.speech.enabled $serving.text.enabled) -}}
 {{- fail "serving.model.uri is set but both endpoints are off: set serving.speech.enabled or serving.text.enabled, or leave the URI empty" -}}
 {{- end -}}

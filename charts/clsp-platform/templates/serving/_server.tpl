@@ -4,7 +4,7 @@
 {{- define "clsp.serverSettings" -}}
 {{- $serving := .root.Values.serving -}}
 {{- $own := (index $serving .tower).settings -}}
-{{- $fixed := dict "name" (printf "clsp-%s" .tower) "host" "0.0.0.0" "port" 8080 "grpc_port" 8081 "grace_seconds" (sub (int $serving.terminationGracePeriodSeconds) 10) -}}
+{{- $fixed := dict "name" (printf "clsp-%s" .tower) "host" "0.0.0.0" "port" 8080 "grpc_port" 8081 "drain_seconds" (int $serving.drainSeconds) "grace_seconds" (sub (sub (int $serving.terminationGracePeriodSeconds) (int $serving.drainSeconds)) 10) -}}
 {{- if $serving.apiKeysSecretName -}}
 {{- $_ := set $fixed "api_keys_file" "/etc/clsp-api-keys/keys" -}}
 {{- end -}}
