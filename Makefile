@@ -50,10 +50,10 @@ demo: $(READY)  ## Run the whole flow on this machine's CPU, tiny (OUT=folder, D
 	@$(BIN)/clsp demo --out $(OUT) $(DEMO)
 
 test: $(READY)  ## Run every test
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=15 -m "not cluster"
+	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder --durations=15 -m "not cluster"
 
 test-fast: $(READY)  ## Run the tests that take less than ten seconds
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not cluster"
+	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder -m "not slow and not cluster"
 
 test-cluster: $(READY) cluster-tools  ## Run the tests on a real Kubernetes (CLSP_TEST_KUBECONTEXT=name: on yours)
 	@$(BIN)/python -m pytest --durations=15 --timeout 900 -m cluster $(TESTS)

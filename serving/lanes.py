@@ -33,7 +33,8 @@ def open_lane(model: EmbeddingModel, settings: ServeSettings) -> Lane:
     def batching(budget: int) -> Batching:
         return Batching(budget, settings.batch_window, settings.batch_fill, settings.batch_forward_seconds)
 
+    budgets = settings.budgets(model.device.type)
     return Lane(
-        Queue("audio", encode_speech, batching(int(settings.batch_seconds * SAMPLING_RATE))),
-        Queue("text", model.encode_ids, batching(settings.batch_tokens)),
+        Queue("audio", encode_speech, batching(int(budgets.seconds * SAMPLING_RATE))),
+        Queue("text", model.encode_ids, batching(budgets.tokens)),
     )

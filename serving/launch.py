@@ -12,7 +12,7 @@ import orjson
 
 from clsp.config.serving import ServeSettings
 from clsp.errors import EndpointError
-from clsp.processes import PARENT_VARIABLE
+from clsp.processes import PARENT_VARIABLE, keep_large_blocks
 
 _SWITCH_SECONDS = 0.001  # the event loop, and with it every health check, waits so long for a busy thread at most
 
@@ -42,6 +42,7 @@ def start(models: Sequence[str], settings: ServeSettings) -> None:
     from serving.service import EmbeddingService
     from serving.tracing import start_tracing
 
+    keep_large_blocks()
     quiet_logs()
     sys.setswitchinterval(_SWITCH_SECONDS)
     if settings.threads:

@@ -6,6 +6,7 @@ exits with 0; on SIGHUP it looks for new versions of what it serves.
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -78,6 +79,8 @@ class EmbeddingServer(ModelServer):  # type: ignore[misc]
         self._service.start()
         for served in self._catalogue:
             await self._service.warm_up(served)
+        gc.collect()
+        gc.freeze()  # a million objects of libraries: looking through them halts every thread for a fifth of a second
         grpc, grpc_port = None, 0
         if self._settings.grpc:
             servicer = InferenceServicer(self.dataplane, self.model_repository_extension)

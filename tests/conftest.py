@@ -17,20 +17,36 @@ from pathlib import Path
 import orjson
 import pytest
 from minio import Minio
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from clsp.processes import die_with_parent
 from clsp.storage import ObjectStore, open_store
 
 WEED = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
 _START_SECONDS = 60
+_ONE_GROUP = ("tests/flow/",)
 _START_ATTEMPTS = 3
 
 
+class _Groups(LoadScopeScheduling):
+    """Tests that share what is dear to start stay on one worker: those of a file, and those of the whole flow."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in _ONE_GROUP if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """How ``-n`` shares the tests out."""
+    return _Groups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, a file stays on one of them; so do all tests of the whole flow, which share one run."""
-    for item in items:
-        group = "flow" if "flow" in item.path.parent.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Files with slow tests come first, so that no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Settings of the embedding server."""
 
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,6 +8,18 @@ from pydantic import Field, model_validator
 from clsp.config.base import Section
 
 Tower = Literal["speech", "text", "both"]
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """What one forward holds at most: padded seconds of audio, padded tokens."""
+
+    seconds: float
+    tokens: int
+
+
+# Beyond these a CPU only loses (bench/serve.md): activations leave its caches, the allocator maps them anew each time.
+_ON_CPU, _ON_DEVICE = Budgets(60.0, 1024), Budgets(240.0, 16_384)
 
 
 class ServeSettings(Section):
@@ -46,8 +59,12 @@ class ServeSettings(Section):
     timeline_seconds: float = Field(3.0, ge=0.5, description="Length of the window that slides for a timeline")
     timeline_hop_seconds: float = Field(1.0, ge=0.1, description="Distance of a timeline's vectors")
     min_audio_seconds: float = Field(0.1, ge=0.09, description="Shortest clip that is embedded")
-    batch_seconds: float = Field(240.0, gt=0, description="Padded seconds of audio in one forward")
-    batch_tokens: int = Field(16_384, ge=1, description="Padded tokens in one forward")
+    batch_seconds: float = Field(
+        0.0, ge=0, description="Padded seconds of audio in one forward; 0 is what is fastest: 60 on a CPU, else 240"
+    )
+    batch_tokens: int = Field(
+        0, ge=0, description="Padded tokens in one forward; 0 is what is fastest: 1024 on a CPU, else 16384"
+    )
     batch_forward_seconds: float = Field(
         0.25, gt=0, description="A forward of several inputs holds no more than is expected to take this long"
     )
@@ -71,3 +88,8 @@ class ServeSettings(Section):
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
             raise ValueError("tls_cert_file and tls_key_file belong together")
         return self
+
+    def budgets(self, device: str) -> Budgets:
+        """What a forward on ``device`` holds at most."""
+        usual = _ON_CPU if device == "cpu" else _ON_DEVICE
+        return Budgets(self.batch_seconds or usual.seconds, self.batch_tokens or usual.tokens)

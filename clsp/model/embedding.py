@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from clsp.audio.fbank import SAMPLING_RATE, Fbank
-from clsp.config.serving import Tower
+from clsp.config.serving import Budgets, Tower
 from clsp.errors import DataError, ModelError
 from clsp.model.batches import length_sorted_batches
 from clsp.model.compiled import CompiledTowers
@@ -30,7 +30,7 @@ _ENCODERS = {"speech": "encoder", "text": "text_encoder"}
 class EmbeddingModel:
     """Both towers of one version.
 
-    ``identity`` says which; ``batch_seconds`` and ``batch_tokens`` bound a forward; ``absent`` are modules that hold
+    ``identity`` says which; ``budgets`` bound a forward; ``absent`` are modules that hold
     no trained weights, and a tower among them is refused to embed; ``tower`` says which of the two was loaded;
     ``compiled`` trades slow first calls for fast ones; ``reference`` calibrates style scores.
     """
@@ -41,8 +41,7 @@ class EmbeddingModel:
         tokenizer: TextTokenizer | None,
         identity: ModelVersion,
         *,
-        batch_seconds: float,
-        batch_tokens: int,
+        budgets: Budgets,
         absent: Collection[str] = (),
         tower: Tower = "both",
         reference: StyleReference | None = None,
@@ -56,8 +55,8 @@ class EmbeddingModel:
         self._towers = towers.eval().requires_grad_(requires_grad=False)
         self._tokenizer = tokenizer
         self._fbank = Fbank(towers.config.num_mel_bins).to(self.device)
-        self._batch_samples = int(batch_seconds * SAMPLING_RATE)
-        self._batch_tokens = batch_tokens
+        self._batch_samples = int(budgets.seconds * SAMPLING_RATE)
+        self._batch_tokens = budgets.tokens
 
     @property
     def config(self) -> ModelConfig:

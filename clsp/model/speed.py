@@ -100,10 +100,9 @@ def bench_encode(name: str, dtype: torch.dtype, device: str, workload: Workload,
 
 
 def _embedding(towers: DualEncoder, *, compiled: bool) -> EmbeddingModel:
-    limits = ServeSettings()
     identity = ModelVersion("bench", "", "", "", "")
-    budgets = {"batch_seconds": limits.batch_seconds, "batch_tokens": limits.batch_tokens}
-    return EmbeddingModel(towers, None, identity, compiled=compiled, **budgets)  # type: ignore[arg-type]
+    budgets = ServeSettings().budgets(towers.logit_scale.device.type)
+    return EmbeddingModel(towers, None, identity, compiled=compiled, budgets=budgets)
 
 
 def _seconds(ways: dict[tuple[str, str], Callable[[], Tensor]], rounds: int) -> dict[tuple[str, str], list[float]]:

@@ -11,6 +11,7 @@ import torch
 
 from clsp.errors import ClspError
 from clsp.logs import configure_logs, get_logger
+from clsp.processes import keep_large_blocks
 from clsp.training.heartbeats import Heartbeat
 from clsp.training.job import ERROR_FILE, INTERRUPTION_FILE, Job, leave_error
 from clsp.training.stage import train_stage
@@ -23,6 +24,7 @@ log = get_logger(__name__)
 def main(arguments: Sequence[str]) -> None:
     """Train the job whose file is the only argument."""
     configure_logs()
+    keep_large_blocks()
     job = Job.read(Path(arguments[0]))
     settings = job.train_settings
     torch.set_num_threads(settings.threads)

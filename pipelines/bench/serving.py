@@ -6,6 +6,7 @@ take turns, so a busy machine slows both alike; only ratios of one run mean anyt
 
 import asyncio
 import base64
+import gc
 import io
 import statistics
 import time
@@ -118,6 +119,7 @@ def bench_serve(model: str, plan: Plan) -> ServeBench:
     loaded = load_for_serving(model, settings.device, settings.dtype, settings)
     work = _speech(plan) if plan.tower == "speech" else _text(plan)
     torch.set_num_threads(plan.threads)
+    gc.freeze()  # the client must not halt while libraries are looked through for garbage
     with running_server(model, settings) as place, probing(place.url) as live:
         target = Target(place.url, work.bodies)
         difference = _difference(loaded, work, target)

@@ -6,7 +6,7 @@ import typer
 
 from clsp.errors import ClspError
 from clsp.logs import configure_logs
-from clsp.processes import obey_termination
+from clsp.processes import keep_large_blocks, obey_termination
 from pipelines.cli import (
     annotate,
     average,
@@ -42,6 +42,7 @@ for module in (
 def main() -> None:
     """Entry point of the command: known errors become two lines and an exit code."""
     obey_termination()
+    keep_large_blocks()
     configure_logs()
     try:
         app()

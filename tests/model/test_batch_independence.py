@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clsp.config.serving import Budgets
 from clsp.model import DualEncoder, ModelConfig, preset
 from clsp.model.embedding import EmbeddingModel
 from clsp.records import ModelVersion
@@ -34,7 +35,7 @@ def published(towers: DualEncoder) -> DualEncoder:
 
 
 def embedding_model(towers: DualEncoder) -> EmbeddingModel:
-    return EmbeddingModel(towers, None, ModelVersion("m", "", "", "", ""), batch_seconds=7.0, batch_tokens=64)
+    return EmbeddingModel(towers, None, ModelVersion("m", "", "", "", ""), budgets=Budgets(7.0, 64))
 
 
 TINY = loud(preset("tiny").with_text(**TINY_TEXT), 0)
