@@ -12,7 +12,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment
 
 from data_quality.judgement import RuleResult
@@ -25,18 +24,19 @@ _STAMP, _FIXED_STAMP = re.compile(r"\d{8}T\d{6}\.\d{6}Z"), "20000101T000000.0000
 _TIME, _FIXED_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "2000-01-01T00:00:00Z"
 _POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
 _INDEX, _ROWS = "index.html", "rows.html"
+Examples = Mapping[str, Mapping[str, Mapping[str, Any]]]  # rows by suite and id, their texts escaped
 
 
-def collect_pages(context: Any, results: Sequence[RuleResult], frames: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+def collect_pages(context: Any, results: Sequence[RuleResult], examples: Examples) -> dict[str, bytes]:
     """Build the Data Docs of a GX file context and return their pages by relative path.
 
-    Rows that results name are shown whole, on a page of their own, from ``frames`` (the table of each suite).
+    Rows that results name are shown whole, on a page of their own, from ``examples``.
     """
     context.build_data_docs()
     site = Path(context.root_directory) / "uncommitted" / "data_docs" / "local_site"
     pages = {page.relative_to(site).as_posix(): page.read_text() for page in sorted(site.rglob("*.html"))}
     pages[_INDEX] = index_page(results, pages)
-    pages[_ROWS] = rows_page(results, frames)
+    pages[_ROWS] = rows_page(results, examples)
     style = _resource("documents.css")
     return {path: clean_page(page, style).encode() for path, page in pages.items()}
 
@@ -49,7 +49,7 @@ def index_page(results: Sequence[RuleResult], pages: Mapping[str, str]) -> str:
     return template.render(results=results, suites=ordered)
 
 
-def rows_page(results: Sequence[RuleResult], frames: Mapping[str, pd.DataFrame]) -> str:
+def rows_page(results: Sequence[RuleResult], examples: Examples) -> str:
     """The page of the rows that break a rule, with every column that was judged."""
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     broken: dict[tuple[str, str], list[str]] = {}
@@ -57,18 +57,13 @@ def rows_page(results: Sequence[RuleResult], frames: Mapping[str, pd.DataFrame])
         suite = result.rule.partition(".")[0]
         for name in result.rows:
             broken.setdefault((name, suite), []).append(result.rule)
-            rows.setdefault(name, {}).setdefault(suite, _values(frames[suite], name))
+            rows.setdefault(name, {}).setdefault(suite, _unescaped(examples[suite][name]))
     template = Environment(autoescape=True, trim_blocks=True).from_string(_resource("rows.html.j2"))
     return template.render(rows=rows, broken=broken)
 
 
-def _values(frame: pd.DataFrame, name: str) -> dict[str, Any]:
-    found = frame[frame["id"] == html.escape(name)].to_dict("records")[:1]
-    return {
-        str(column): html.unescape(value) if isinstance(value, str) else value
-        for row in found
-        for column, value in row.items()
-    }
+def _unescaped(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: html.unescape(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def clean_page(page: str, style: str) -> str:

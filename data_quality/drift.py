@@ -9,20 +9,24 @@ _BINS = 10
 _LEAST_SHARE = 1e-4  # an empty bin would make the index infinite
 
 
-def reference_bins(values: Sequence[float]) -> tuple[list[float], list[float]]:
+def reference_bins(values: Any) -> tuple[list[float], list[float]]:
     """Edges of about ten bins that hold equally many of ``values``, and the share of each; two more are outside."""
     inner = np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1])
     edges = np.unique([np.min(values), *inner, np.nextafter(np.max(values), np.inf)])
-    return edges.tolist(), _shares(values, edges).tolist()
+    return edges.tolist(), _shares(bin_counts(values, edges)).tolist()
 
 
-def stability_index(values: Any, edges: Sequence[float], shares: Sequence[float]) -> float:
+def bin_counts(values: Any, edges: Any) -> Any:
+    """How many of ``values`` are in each bin, those below and above all ``edges`` included; counts of parts add up."""
+    return np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+
+
+def stability_index(counts: Any, shares: Sequence[float]) -> float:
     """Sum over bins of (share now - share then) x ln(now / then): 0 for equal distributions."""
-    now = np.maximum(_shares(values, edges), _LEAST_SHARE)
+    now = np.maximum(_shares(counts), _LEAST_SHARE)
     then = np.maximum(np.asarray(shares), _LEAST_SHARE)
     return float(np.sum((now - then) * np.log(now / then)))
 
 
-def _shares(values: Any, edges: Any) -> Any:
-    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+def _shares(counts: Any) -> Any:
     return counts / max(1, counts.sum())

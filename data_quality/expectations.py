@@ -1,6 +1,7 @@
-"""Expectations that Great Expectations does not bring: groups, words, language, leaks of a transcript, drift.
+"""Expectations that Great Expectations does not bring: variety of words, language, leaks of a transcript, drift.
 
-They are ordinary expectations, so they appear in Data Docs beside the built-in ones.
+They are ordinary expectations, so they appear in Data Docs beside the built-in ones. Those about a column as a whole
+hand out, beside what they observe in a batch, the part of it that can be added to another batch's.
 """
 
 import html
@@ -24,38 +25,20 @@ from great_expectations.expectations.metrics.map_metric_provider import (
     column_pair_condition_partial,
 )
 
-from data_quality.drift import stability_index
-from data_quality.wording import distinct_word_share, english_share, share_a_phrase
+from data_quality.drift import bin_counts, stability_index
+from data_quality.variety import Variety, variety
+from data_quality.wording import english_share, share_a_phrase
 
 
-class GroupHoldsOneValue(ColumnPairMapMetricProvider):  # type: ignore[misc]
-    """True for rows whose group (column A) has the same value (column B) in every row."""
+class WordVariety(ColumnAggregateMetricProvider):  # type: ignore[misc]
+    """Variety of the words of a batch."""
 
-    condition_metric_name = "column_pair_values.group_holds_one_value"
-
-    @column_pair_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
-    def _pandas(cls, column_A: Any, column_B: Any, **_: Any) -> Any:  # noqa: N803, N805
-        return column_B.groupby(column_A).transform("nunique") <= 1
-
-
-class ExpectGroupsToHoldOneValue(ColumnPairMapExpectation):  # type: ignore[misc]
-    """Expect every group of column A to have one value of column B: a speaker is in one split."""
-
-    ignore_row_if: str = "neither"  # a row without a speaker or a split is a row all the same
-
-    map_metric = "column_pair_values.group_holds_one_value"
-    success_keys = ("column_A", "column_B", "ignore_row_if", "mostly")
-
-
-class DistinctWordShare(ColumnAggregateMetricProvider):  # type: ignore[misc]
-    """Mean share of distinct words in windows of consecutive words."""
-
-    metric_name = "column.distinct_word_share"
+    metric_name = "column.word_variety"
     value_keys = ("window",)
 
     @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
-    def _pandas(cls, column: "pd.Series[str]", window: int, **_: Any) -> float:  # noqa: N805
-        return distinct_word_share(map(html.unescape, column.dropna()), window)
+    def _pandas(cls, column: "pd.Series[str]", window: int, **_: Any) -> Variety:  # noqa: N805
+        return variety(map(html.unescape, column.dropna()), window)
 
 
 class ExpectColumnDistinctWordShareToBeBetween(ColumnAggregateExpectation):  # type: ignore[misc]
@@ -65,12 +48,13 @@ class ExpectColumnDistinctWordShareToBeBetween(ColumnAggregateExpectation):  # t
     min_value: float
     max_value: float = 1.0
 
-    metric_dependencies = ("column.distinct_word_share",)
+    metric_dependencies = ("column.word_variety",)
     success_keys = ("window", "min_value", "max_value")
 
     def _validate(self, metrics: dict[str, Any], **_: Any) -> dict[str, Any]:
-        observed = metrics["column.distinct_word_share"]
-        return {"success": self.min_value <= observed <= self.max_value, "result": {"observed_value": observed}}
+        part = metrics["column.word_variety"]
+        success = self.min_value <= part.share <= self.max_value
+        return {"success": success, "result": {"observed_value": part.share, "details": {"part": part}}}
 
 
 class IsEnglish(ColumnMapMetricProvider):  # type: ignore[misc]
@@ -115,15 +99,15 @@ class ExpectColumnPairToShareNoPhrase(ColumnPairMapExpectation):  # type: ignore
     success_keys = ("column_A", "column_B", "ignore_row_if", "words", "mostly")
 
 
-class StabilityIndex(ColumnAggregateMetricProvider):  # type: ignore[misc]
-    """How far the values are from those of another data set, whose bins are given."""
+class BinCounts(ColumnAggregateMetricProvider):  # type: ignore[misc]
+    """How many values are in each bin of another data set."""
 
-    metric_name = "column.stability_index"
-    value_keys = ("edges", "shares")
+    metric_name = "column.bin_counts"
+    value_keys = ("edges",)
 
     @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
-    def _pandas(cls, column: "pd.Series[float]", edges: list[float], shares: list[float], **_: Any) -> float:  # noqa: N805
-        return stability_index(column.astype(float).to_numpy(), edges, shares)
+    def _pandas(cls, column: "pd.Series[float]", edges: list[float], **_: Any) -> Any:  # noqa: N805
+        return bin_counts(column.astype(float).to_numpy(), edges)
 
 
 class ExpectColumnToBeStable(ColumnAggregateExpectation):  # type: ignore[misc]
@@ -133,9 +117,12 @@ class ExpectColumnToBeStable(ColumnAggregateExpectation):  # type: ignore[misc]
     shares: list[float]
     max_value: float
 
-    metric_dependencies = ("column.stability_index",)
+    metric_dependencies = ("column.bin_counts",)
     success_keys = ("edges", "shares", "max_value")
 
     def _validate(self, metrics: dict[str, Any], **_: Any) -> dict[str, Any]:
-        observed = metrics["column.stability_index"]
-        return {"success": observed <= self.max_value, "result": {"observed_value": observed}}
+        part = metrics["column.bin_counts"]
+        observed = stability_index(part, self.shares)
+        return {
+            "success": observed <= self.max_value, "result": {"observed_value": observed, "details": {"part": part}},
+        }  # fmt: skip

@@ -1,11 +1,10 @@
-"""What is counted in the words of captions: likeness of two texts and variety of many.
+"""What is counted in the words of captions: likeness of two texts, language, runs of words.
 
-Both are linear in the number of words, because a data set has millions of captions.
+All is linear in the number of words, because a data set has millions of captions.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Iterable
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _FUNCTION_WORDS = frozenset(
@@ -25,24 +24,6 @@ def words(text: str) -> list[str]:
 def fingerprint(text: str) -> str:
     """The set of content words of ``text``: texts that only reorder or repeat their words have the same one."""
     return " ".join(sorted(set(words(text)) - _FUNCTION_WORDS))
-
-
-def distinct_word_share(texts: Iterable[str], window: int) -> float:
-    """Distinct words in ``window`` consecutive words, as a share of the window, mean over whole windows.
-
-    A fixed window makes the number independent of the size of the data. Fewer words than one window are taken as
-    one; no words give 0.
-    """
-    shares = [len(set(part)) / len(part) for part in _windows(chain.from_iterable(map(words, texts)), window)]
-    return sum(shares) / len(shares) if shares else 0.0
-
-
-def _windows(stream: Iterator[str], window: int) -> Iterator[list[str]]:
-    first = list(islice(stream, window))
-    part = first
-    while part and (len(part) == window or part is first):
-        yield part
-        part = list(islice(stream, window))
 
 
 def english_share(text: str) -> float:

@@ -29,7 +29,7 @@ STEP = "annotate"
 
 def annotate_units(place: Workplace, segments: Manifest, units: Units, settings: AnnotateSettings) -> None:
     """Caption the units that are not done; ``EndpointError`` when too many rows fail or no endpoint is there."""
-    rows = RowSlices(place.store, segments, "segments", Segment)
+    rows = RowSlices(place.store, segments.of_kind("segments"), Segment)
     asked = len(rows) * (settings.views + settings.overall_from_measures)
 
     def make(hearing: Hearing) -> Annotator:

@@ -62,8 +62,8 @@ def plan_clips(store: ObjectStore, segments: Manifest, captions: Manifest, each:
     The plan is kept under ``plan_key``, so that a restart of millions of rows reads none of them for it.
     ``DataError`` when captions are of segments that ``segments`` does not hold.
     """
-    of_segments = RowSlices(store, segments, "segments", Segment)
-    of_captions = RowSlices(store, captions, "captions", Caption)
+    of_segments = RowSlices(store, segments.of_kind("segments"), Segment)
+    of_captions = RowSlices(store, captions.of_kind("captions"), Caption)
     each = each or max(64, min(4096, len(of_captions) // 1000))
     spans = _planned(store, plan_key) or _plan(of_segments, of_captions, each)
     if spans is None:

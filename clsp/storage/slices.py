@@ -1,4 +1,4 @@
-"""Rows of a manifest by their number: any stretch of them, without holding the rest.
+"""Rows of shards by their number: any stretch of them, without holding the rest.
 
 A data set has more rows than memory; work on it is planned by row numbers alone, and a worker reads what it is at.
 """
@@ -6,31 +6,36 @@ A data set has more rows than memory; work on it is planned by row numbers alone
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-from clsp.storage.manifest import Manifest, Shard, read_shard
+from clsp.storage.manifest import Shard, read_shard
 from clsp.storage.objects import ObjectStore
-from clsp.storage.rows import decode_table, row_maker
+from clsp.storage.rows import decode_rows, decode_table, row_maker
 
 Row = TypeVar("Row")
 _KEPT_TABLES = 3  # neighbouring stretches share a shard
 
 
 class RowSlices(Generic[Row]):
-    """The rows of one kind of a manifest, in order. Thread-safe."""
+    """The rows of ``shards``, in order. Thread-safe."""
 
-    def __init__(self, store: ObjectStore, manifest: Manifest, kind: str, record: type[Row]) -> None:
+    def __init__(self, store: ObjectStore, shards: Sequence[Shard], record: type[Row]) -> None:
         self._store = store
         self._record = record
-        self._shards = manifest.of_kind(kind)
+        self._shards = shards
         self._starts = [0, *accumulate(shard.rows for shard in self._shards)]
         self._tables: OrderedDict[str, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._starts[-1]
+
+    def __iter__(self) -> Iterator[Row]:
+        """All rows, a shard at a time; as often as wanted."""
+        for shard in self._shards:
+            yield from decode_rows(self._record, read_shard(self._store, shard))
 
     def read(self, start: int, stop: int) -> list[Row]:
         """Rows ``start`` … ``stop`` - 1."""

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_quality.drift import reference_bins, stability_index
+from data_quality.drift import bin_counts, reference_bins, stability_index
+from data_quality.variety import variety
 from data_quality.wording import (
-    distinct_word_share,
     english_share,
     fingerprint,
     phrase_pattern,
@@ -22,7 +22,7 @@ texts = st.lists(st.text("abc DE,.é'", max_size=40), max_size=12)
 
 @given(texts, st.integers(1, 10))
 def test_the_share_of_distinct_words_is_a_share(lines, window):
-    share = distinct_word_share(lines, window)
+    share = variety(lines, window).share
     assert 0.0 <= share <= 1.0
     assert (share == 0.0) == (not any(map(words, lines)))
 
@@ -34,13 +34,11 @@ def test_order_repetition_and_function_words_do_not_change_a_fingerprint(said, r
 
 
 def test_the_share_does_not_depend_on_how_much_there_is():
-    assert (
-        distinct_word_share(["calm warm voice calm"] * 5, 4) == distinct_word_share(["calm warm voice calm"], 4) == 0.75
-    )
+    assert variety(["calm warm voice calm"] * 5, 4).share == variety(["calm warm voice calm"], 4).share == 0.75
 
 
 def test_words_after_the_last_whole_window_are_left_out():
-    assert distinct_word_share(["one two three four five five"], 4) == 1.0
+    assert variety(["one two three four five five"], 4).share == 1.0
 
 
 @pytest.mark.parametrize(
@@ -73,9 +71,10 @@ def test_the_stability_index_is_that_of_its_definition():
     then, now = [0.0] * 50 + [1.0] * 50, [0.0] * 20 + [1.0] * 80
     edges, shares = reference_bins(then)
     expected = (0.2 - 0.5) * np.log(0.2 / 0.5) + (0.8 - 0.5) * np.log(0.8 / 0.5)
-    assert stability_index(np.array(now), edges, shares) == pytest.approx(expected)
+    assert stability_index(bin_counts(now, edges), shares) == pytest.approx(expected)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=200))
 def test_a_data_set_does_not_drift_from_itself(values):
-    assert stability_index(np.array(values), *reference_bins(values)) == pytest.approx(0, abs=1e-9)
+    edges, shares = reference_bins(values)
+    assert stability_index(bin_counts(values, edges), shares) == pytest.approx(0, abs=1e-9)

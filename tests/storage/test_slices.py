@@ -24,7 +24,7 @@ def slices(tmp_path_factory):
     )
     counts = Counts(unit="rows", rows_in=len(ROWS), accepted=len(ROWS))
     manifest = Manifest(record="failures", recipe=make_recipe("s", {}), parents=(), shards=shards, counts=counts)
-    return RowSlices(store, manifest, "failures", Failure)
+    return RowSlices(store, manifest.of_kind("failures"), Failure)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
