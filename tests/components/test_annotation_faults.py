@@ -5,7 +5,8 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -20,6 +21,7 @@ from components.captioning.work import add_up, do_here
 from components.describer.embedded import start_describer
 from tests.captioning import QUICK, describer, describing, save_voices
 from tests.components.test_annotate import annotate, checked
+from tests.cutting_proxy import Cuts, cutting_proxy
 
 SECRET = "sk-very-secret-9876"
 PATIENT = {"first_answer_seconds": 60, "outage_seconds": 60, "backoff_seconds": 0.05, "attempts": 50}
@@ -116,7 +118,7 @@ def test_a_clock_that_jumps_changes_nothing(store, monkeypatch):
     assert checked(store, name, 12).counts.accepted == 12
 
 
-@pytest.mark.parametrize("fault", ["refuses", "slow", "cut"])
+@pytest.mark.parametrize("fault", ["refuses", "slow"])
 def test_a_store_that_fails_now_and_then_ends_the_step_or_not_but_loses_nothing(s3_store, monkeypatch, fault):
     segments = save_voices(s3_store, 4)
     put, hits = S3Store.put_if_absent, iter([fault])
@@ -127,10 +129,7 @@ def test_a_store_that_fails_now_and_then_ends_the_step_or_not_but_loses_nothing(
         hit = next(hits, "") if key.startswith("ledger/") else ""
         if hit == "refuses":
             raise StorageError("the store refuses", hint="try again")
-        written = put(self, key, data)
-        if hit == "cut":  # the answer is lost, the object is there
-            raise StorageError("the connection was lost", hint="try again")
-        return written
+        return put(self, key, data)
 
     with describing() as server:
         monkeypatch.setattr(S3Store, "put_if_absent", faulty)
@@ -138,6 +137,48 @@ def test_a_store_that_fails_now_and_then_ends_the_step_or_not_but_loses_nothing(
             with pytest.raises(StorageError, match="try again"):
                 annotate(s3_store, segments, server.url)
         assert checked(s3_store, annotate(s3_store, segments, server.url), 12).counts.accepted == 12
+
+
+@pytest.fixture
+def through(s3_environment, monkeypatch):
+    """A store behind a proxy that makes the given cuts."""
+
+    @contextmanager
+    def opened(cuts: Cuts, uri: str):
+        server = urlsplit(s3_environment.endpoint)
+        with cutting_proxy(server.hostname, server.port, cuts) as port, monkeypatch.context() as changed:
+            changed.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+            yield open_store(uri)
+
+    return opened
+
+
+@pytest.mark.parametrize("cut", ["body", "answer"])
+def test_connections_lost_in_mid_put_leave_the_same_manifest(s3_store, store, through, cut):
+    with describer() as url:
+        undisturbed = annotate(store, save_voices(store, 4), url)
+        segments = save_voices(s3_store, 4)
+        cuts = Cuts(lambda number, _: cut if number % 3 == 0 else "")
+        with through(cuts, s3_store.uri) as shaky:
+            assert annotate(shaky, segments, url) == undisturbed
+    assert {path.split("/")[3] for _, path in cuts.made} >= {"shards", "ledger"}
+    checked(s3_store, undisturbed, 12)
+
+
+@pytest.mark.parametrize("cut", ["body", "answer"])
+@pytest.mark.parametrize("what", ["/shards/", "/ledger/", "/manifests/", "/steps/"])
+def test_a_put_that_is_cut_every_time_ends_the_step_and_costs_nothing_when_it_runs_again(s3_store, through, cut, what):
+    segments = save_voices(s3_store, 4)
+    with describing() as server:
+        with (
+            through(Cuts(lambda _, path: cut if what in path else ""), s3_store.uri) as shaky,
+            pytest.raises(StorageError, match="cannot reach"),
+        ):
+            annotate(shaky, segments, server.url)
+        asked = server.trouble.requests
+        name = annotate(s3_store, segments, server.url)
+        assert server.trouble.requests == asked
+    assert checked(s3_store, name, 12).counts.accepted == 12
 
 
 def test_a_network_that_is_cut_is_outlasted_or_named(store):
