@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from clsp.config import ServeSettings
 from clsp.config.cluster import ClusterSettings
-from clsp.errors import EndpointError
+from clsp.errors import ClusterError, EndpointError
 from clsp.logs import get_logger
 from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
@@ -84,17 +84,17 @@ def is_rolled_out(deployment: Object, wanted: str) -> bool:
 
 
 def wait_answer(endpoint: Endpoint, probe: Probe, reach: Reach, seconds: float) -> None:
-    """A Service may route to a pod, new or gone, a moment later than its Deployment says."""
+    """A Service may route to a pod, new or gone, a moment later than its Deployment says: each try reaches it anew."""
     deadline = time.monotonic() + seconds
     key = os.environ.get(KEY_VARIABLE, "")
-    with reach(endpoint.deployment.name) as url, EmbeddingClient(url, api_key=key) as client:
-        while True:
-            try:
+    while True:
+        try:
+            with reach(endpoint.deployment.name) as url, EmbeddingClient(url, api_key=key) as client:
                 return _ask(endpoint, probe, client)
-            except EndpointError:
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(1.0)
+        except (EndpointError, ClusterError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1.0)
 
 
 def _ask(endpoint: Endpoint, probe: Probe, client: EmbeddingClient) -> None:

@@ -1,13 +1,13 @@
 """Rolling a version out by canary: it serves a share of the calls while it is watched, and then all of them or none.
 
 At any moment of a release every call has an answer: the stable version leaves only once its successor has taken over,
-and whatever stops the release (a bad canary, an error, SIGTERM) puts back the specification before.
+and whatever stops the release (a bad canary, an error, SIGTERM) puts back the specification before, and the alias.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clsp.config import ServeSettings
 from clsp.config.cluster import ClusterSettings
@@ -15,10 +15,12 @@ from clsp.errors import ClusterError, EndpointError
 from clsp.logs import get_logger
 from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
-from components.kubernetes.objects import Object
+from components.kubernetes.objects import Object, Ref
 from components.serve.canary import canary_deployment, promoting, refuse_old_kserve, successor, with_canary
 from components.serve.deployment import Reach, roll_back, wait_answer, wait_rolled_out
 from components.serve.endpoints import TOWERS, Endpoint, revision
+from components.serve.followed import Alias, followed_alias, moved, refuse_followers
+from components.serve.ownership import give_back
 from components.serve.probe import Probe
 from components.serve.watching import ONE_TRY, Seen, look, what_is_wrong
 from serving.client import EmbeddingClient
@@ -38,32 +40,58 @@ class Rollout:
     api_key: str = ""
 
 
-def release(rollout: Rollout, settings: ServeSettings, uri: str) -> None:
-    """Release the version at ``uri`` to both endpoints.
+def release(rollout: Rollout, settings: ServeSettings, uri: str) -> list[Alias]:
+    """Release the version at ``uri`` (no alias) to both endpoints; the aliases that mean it now, for they are served.
 
     ``EndpointError`` says why it was rolled back; ``ClusterError`` why it was not begun (an older KServe, no stable
-    version, another canary).
+    version, another canary, an alias that means the version already).
     """
     cluster, where = rollout.cluster, rollout.where
     refuse_old_kserve(cluster)
     endpoints = [Endpoint(tower, uri, rollout.probe.sha256, settings, where) for tower in TOWERS]
     before = {endpoint.ref: _stable(cluster, endpoint) for endpoint in endpoints}
-    after = [successor(before[endpoint.ref], endpoint) for endpoint in endpoints]
+    follows = [followed_alias(before[endpoint.ref], uri) for endpoint in endpoints]
+    aliases = sorted({alias for alias in follows if alias}, key=lambda alias: alias.label)
+    refuse_followers(aliases, rollout.probe.version)
+    trial = [successor(before[endpoint.ref], endpoint) for endpoint in endpoints]
+    final = [
+        successor(before[endpoint.ref], replace(endpoint, uri=alias.uri if alias else uri))
+        for endpoint, alias in zip(endpoints, follows, strict=True)
+    ]
+    with cancelling(lambda: _back(cluster, before)):
+        both = _try_out(rollout, endpoints, before, trial)
+        with moved(aliases, rollout.probe.version):
+            _promote(rollout, endpoints, [promoting(one, item) for one, item in zip(both, final, strict=True)])
+            for item in final:
+                cluster.apply(item)
+    for endpoint in endpoints:
+        give_back(cluster, endpoint.ref)
+    log.info("version_promoted", version=rollout.probe.version, aliases=[alias.uri for alias in aliases])
+    return aliases
+
+
+def _try_out(
+    rollout: Rollout, endpoints: Sequence[Endpoint], before: Mapping[Ref, Object], trial: Sequence[Object]
+) -> list[Object]:
+    """Each endpoint with its canary, which was watched and did well; ``EndpointError`` when it did not."""
+    cluster, where = rollout.cluster, rollout.where
     deadline = time.monotonic() + where.serve.timeout_seconds
-    with cancelling(lambda: roll_back(cluster, before)):
-        both = [
-            cluster.apply(with_canary(before[endpoint.ref], item, where.serve.release.percent))
-            for endpoint, item in zip(endpoints, after, strict=True)
-        ]
-        for endpoint, item in zip(endpoints, after, strict=True):
-            mark = revision(item["metadata"])
-            wait_rolled_out(cluster, endpoint, mark, deadline, canary_deployment(endpoint))
-        log.info("canary_serves", version=rollout.probe.version, percent=where.serve.release.percent)
-        _watch(rollout, endpoints)
-        _promote(rollout, endpoints, [promoting(one, item) for one, item in zip(both, after, strict=True)])
-        for item in after:
-            cluster.apply(item)
-    log.info("version_promoted", version=rollout.probe.version)
+    both = [
+        cluster.apply(with_canary(before[endpoint.ref], item, where.serve.release.percent))
+        for endpoint, item in zip(endpoints, trial, strict=True)
+    ]
+    for endpoint, item in zip(endpoints, trial, strict=True):
+        wait_rolled_out(cluster, endpoint, revision(item["metadata"]), deadline, canary_deployment(endpoint))
+    log.info("canary_serves", version=rollout.probe.version, percent=where.serve.release.percent)
+    _watch(rollout, endpoints)
+    return both
+
+
+def _back(cluster: Cluster, before: Mapping[Ref, Object]) -> None:
+    """Everything as it was, and the chart's."""
+    roll_back(cluster, before)
+    for ref in before:
+        give_back(cluster, ref)
 
 
 def _stable(cluster: Cluster, endpoint: Endpoint) -> Object:

@@ -1,18 +1,12 @@
 """``clsp release``: a new version to the endpoints of a cluster, by canary."""
 
-import os
-import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from clsp.errors import ClusterError
 from pipelines.cli.choices import ConfigChoice, read_config
-
-_FORWARDED = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -28,20 +22,26 @@ def release(
     forward: Annotated[bool, typer.Option(help="Reach the endpoints by kubectl port-forward, from outside")] = True,
     api_key: Annotated[str, typer.Option(envvar="CLSP_API_KEY", help="Key of the endpoints, if they want one")] = "",
 ) -> None:
-    """Serve a version to a share of the calls, watch errors, latency and vectors, then promote it or roll it back.
+    """Serve a version beside the one that serves, watch errors, latency and vectors, then promote it or roll it back.
+
+    It gets a share of the callers' calls where KServe has a gateway, and the calls of this command everywhere.
+    Where the endpoints serve an alias (serving.model.uri: clsp@production), the alias moves to the promoted version.
 
     Example: clsp release s3://bucket/prefix/models/clsp@latest --namespace speech
     """
     from clsp.logs import configure_logs
     from components.kubernetes.client import connect
+    from components.serve.followed import pinned
     from components.serve.probe import plain_probe
     from components.serve.release import Rollout
     from components.serve.release import release as roll_out
+    from pipelines.remote.forwarding import forwarding
 
     configure_logs()
     settings = read_config(config)
     cluster = connect(namespace or settings.cluster.namespace, context)
-    probe = plain_probe(version, settings.serve)
+    uri = pinned(version)
+    probe = plain_probe(uri, settings.serve)
 
     @contextmanager
     def reach(service: str) -> Iterator[str]:
@@ -51,28 +51,16 @@ def release(
         with forwarding(service, cluster.namespace, context) as url:
             yield url
 
-    roll_out(Rollout(cluster, settings.cluster, probe, reach, api_key), settings.serve, version)
+    aliases = roll_out(Rollout(cluster, settings.cluster, probe, reach, api_key), settings.serve, uri)
     typer.echo(f"version {probe.version} serves all calls")
+    typer.echo(what_now(uri, [f"{alias.name}@{alias.label}" for alias in aliases]))
 
 
-@contextmanager
-def forwarding(service: str, namespace: str, context: str = "") -> Iterator[str]:
-    """URL of a Service through ``kubectl port-forward``, which ends with the block."""
-    command = ["kubectl", "-n", namespace, *(["--context", context] if context else [])]
-    command += ["port-forward", "--address=127.0.0.1", f"service/{service}", ":80"]
-    try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
-    except FileNotFoundError as error:
-        raise ClusterError(
-            "kubectl is not installed", hint="install it, or run in the cluster: --no-forward"
-        ) from error
-    try:
-        found = _FORWARDED.search(process.stdout.readline() if process.stdout else "")
-        if found is None:
-            raise ClusterError(f"service {service} cannot be reached", hint="kubectl's message is above")
-        yield f"http://{found[1]}"
-    finally:
-        process.terminate()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+def what_now(uri: str, aliases: list[str]) -> str:
+    """What is left to do so that the next ``helm upgrade`` does not bring the version before back."""
+    if aliases:
+        return f"{', '.join(aliases)} means it from now on: the chart's values stay as they are"
+    return (
+        "the chart's values still name the version before; bring them up to date, with Helm 4 and --force-conflicts:\n"
+        f"helm upgrade RELEASE charts/clsp-platform --reuse-values --set serving.model.uri={uri}"
+    )

@@ -1,5 +1,6 @@
 """Releasing a version: the test plays KServe on a fake API server, both embedding servers behind it are real."""
 
+import secrets
 import threading
 from contextlib import contextmanager, nullcontext
 
@@ -9,9 +10,12 @@ import pytest
 from clsp.config import ClusterSettings, ServeSettings
 from clsp.config.cluster import ReleaseWork
 from clsp.errors import ClusterError, EndpointError
+from clsp.registry import move_alias, publish
+from clsp.storage import open_store
 from components.kubernetes.objects import DEPLOYMENT, new_object
 from components.serve import release as release_module
 from components.serve.endpoints import REVISION, VERSION, Endpoint, inference_service
+from components.serve.followed import Alias, followed_alias, pinned
 from components.serve.probe import Probe, plain_probe
 from components.serve.release import Rollout, release
 from components.serve.watching import Seen, count_calls, what_is_wrong
@@ -28,12 +32,21 @@ NEW = "s3://b/models/clsp/v2"
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+def registered(tmp_path_factory):
+    """A store with the stable version and the new one."""
+    root = tmp_path_factory.mktemp("registered")
+    store = open_store(f"file://{root}/store")
+    models = [write_tiny_model(root / str(seed), seed) for seed in (1, 2)]
+    return store, [publish(store, "clsp", model, licences={}, manifests={"model": model.name}) for model in models]
+
+
+@pytest.fixture(scope="module")
+def pair(registered):
     """URLs of a server of the stable version and of one of the new, and the new one's probe."""
-    folders = [str(write_tiny_model(tmp_path_factory.mktemp("model") / str(seed), seed)) for seed in (1, 2)]
+    stable, new = (version.uri for version in registered[1])
     settings = ServeSettings(threads=1, grpc=False, access_log=False)
-    with running_server(folders[0], settings) as stable, running_server(folders[1], settings) as new:
-        yield stable.url, new.url, plain_probe(folders[1], settings)
+    with running_server(stable, settings) as before, running_server(new, settings) as after:
+        yield before.url, after.url, plain_probe(new, settings)
 
 
 def where(**changes):
@@ -81,14 +94,14 @@ def play(api, stop):
 
 
 @contextmanager
-def kserve(*, canary=True, stable=True):
+def kserve(*, canary=True, stable=True, served="s3://b/models/clsp/v1"):
     """A cluster whose predictors, stable and canary, are rolled out as soon as they are applied."""
     with fake_cluster() as (api, cluster):
         properties = {"predictor": {}} | ({"canary": {}} if canary else {})
         schema = {"openAPIV3Schema": {"properties": {"spec": {"properties": properties}}}}
         api.put(DEFINITION, {"metadata": {}, "spec": {"versions": [{"schema": schema}]}})
         for tower in ("speech", "text") if stable else ():
-            first = Endpoint(tower, "s3://b/models/clsp/v1", "1" * 64, ServeSettings(), where())
+            first = Endpoint(tower, served, "1" * 64, ServeSettings(), where())
             api.put(f"{SERVICES}/team-{tower}", of_model(inference_service(first)))
         stop = threading.Event()
         thread = threading.Thread(target=play, args=(api, stop), daemon=True)
@@ -143,6 +156,63 @@ def test_a_good_version_takes_over_after_the_watch(pair, monkeypatch):
         given = shares(api)
         assert 20 in given
         assert given[-1] == "-"
+
+
+@pytest.fixture
+def production(registered):
+    """The store, its alias, which means the stable version, and both versions."""
+    store, (stable, new) = registered
+    alias = Alias(store.uri, "clsp", f"production-{secrets.token_hex(4)}")
+    assert move_alias(store, "clsp", alias.label, stable.version, expected=None)
+    return alias, stable, new
+
+
+def arguments(api):
+    """What each endpoint serves, and what canaries served, over time."""
+    specs = [item["spec"] for kind, path, item in api.history if path == f"{SERVICES}/team-text"]
+    canaries = {each["predictor"]["model"]["args"][0] for spec in specs for each in spec.get("canary", ())}
+    return specs[-1]["predictor"]["model"]["args"][0], canaries
+
+
+def test_endpoints_that_serve_an_alias_go_on_serving_it_and_it_moves(pair, production, monkeypatch):
+    (stable, new, probe), (alias, _, version) = pair, production
+    reach = reaching(stable, new)
+    monkeypatch.setattr("components.serve.release._promote", promoting_with(reach))
+    with kserve(served=alias.uri) as (api, cluster):
+        told = release(Rollout(cluster, where(), probe, reach), ServeSettings(), pinned(version.uri))
+        assert versions(api) == dict.fromkeys(STAYS, (probe.sha256, False))
+        assert arguments(api) == (alias.uri, {version.uri})
+    assert told == [alias]
+    assert alias.current() == version.version
+    with kserve(served=alias.uri) as (api, cluster), pytest.raises(ClusterError, match=r"means version .* already"):
+        release(Rollout(cluster, where(), probe, reach), ServeSettings(), version.uri)
+    assert versions(api) == STAYS
+
+
+def test_an_alias_moves_back_with_a_version_that_does_not_take_over(pair, production):
+    (stable, new, probe), (alias, before, version) = pair, production
+    with kserve(served=alias.uri) as (api, cluster), pytest.raises(EndpointError, match="team-speech serves"):
+        release(Rollout(cluster, where(), probe, reaching(stable, new)), ServeSettings(), version.uri)
+    assert versions(api) == STAYS
+    assert arguments(api)[0] == alias.uri
+    assert alias.current() == before.version
+
+
+def test_only_an_alias_of_the_same_model_in_the_same_store_is_followed():
+    def of(uri):
+        return of_model(inference_service(Endpoint("text", uri, "1" * 64, ServeSettings(), where())))
+
+    wanted = "s3://b/p/models/clsp/v2"
+    assert followed_alias(of("s3://b/p/models/clsp@production"), wanted) == Alias("s3://b/p", "clsp", "production")
+    for other in ("s3://b/p/models/clsp/v1", "s3://b/q/models/clsp@production", "s3://b/p/models/other@production"):
+        assert followed_alias(of(other), wanted) is None
+
+
+def test_a_release_is_of_a_version_in_a_store(tmp_path, production):
+    alias, stable, _ = production
+    assert pinned(alias.uri) == stable.uri
+    with pytest.raises(ClusterError, match="no version in a store"):
+        pinned(str(tmp_path))
 
 
 def promoting_with(reach):
