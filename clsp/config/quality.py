@@ -11,7 +11,12 @@ class QualitySettings(Section):
     thresholds: str = Field(
         "", description="YAML text whose keys replace those of the built-in thresholds; empty keeps them all"
     )
+    dataset: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$",
+        description="Name under which data sets follow one another: drift is judged against the last accepted of them",
+    )
     baseline: str = Field(
-        "", description="Manifest of an accepted data set that drift is judged against; empty judges none"
+        "", description="Manifest of an accepted data set that drift is judged against instead; empty names none"
     )
     max_example_rows: int = Field(5, ge=0, description="Rows named for a failing rule")

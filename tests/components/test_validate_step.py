@@ -106,6 +106,30 @@ def test_thresholds_of_the_settings_are_in_force(tmp_path):
         run_over(tmp_path, passing_evidence(), strict)
 
 
+def changed(evidence, change):
+    return replace(evidence, segments=tuple(map(change, evidence.segments)))
+
+
+def test_a_data_set_is_held_against_the_one_accepted_last_under_its_name(tmp_path):
+    named, other = ('{"dataset": "speech"}', '{"dataset": "other"}')
+    like, later = (
+        changed(passing_evidence(), lambda one, licence=licence: replace(one, licence=licence)) for licence in "ab"
+    )
+    unlike = changed(passing_evidence(), lambda one: replace(one, duration_s=one.duration_s + 9))
+    store, first, manifest = run_over(tmp_path, passing_evidence(), named)
+    assert manifest.recipe.settings["baseline"] == ""
+    _, second, alike = run_over(tmp_path, like, named)
+    assert alike.recipe.settings["baseline"] == first
+    assert alike.info["observed"]["examples.drift/duration_s"] < 0.25
+    with pytest.raises(QualityError, match=r"examples\.drift/duration_s"):
+        run_over(tmp_path, unlike, named)
+    assert run_over(tmp_path, unlike, other)[2].counts.accepted == 16
+    # The same work again is held against what it was held against, and found done; what is new, against the last.
+    assert run_over(tmp_path, passing_evidence(), named)[1] == first
+    assert run_over(tmp_path, later, named)[2].recipe.settings["baseline"] == second
+    assert len(list(store.list("datasets/speech/"))) == 3
+
+
 def test_a_wrong_threshold_is_refused_before_anything_runs(tmp_path):
     wrong = orjson.dumps({"thresholds": "examples: {max_second: 3.0}"}).decode()
     with pytest.raises(ConfigError, match=r"examples\.max_second"):
