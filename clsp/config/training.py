@@ -128,6 +128,9 @@ class TrainSettings(Section):
     threads: int = Field(1, ge=1, description="CPU threads a worker")
     backend: Literal["gloo", "nccl"] = "gloo"
     timeout_seconds: float = Field(600.0, gt=0, description="A worker silent for longer is taken for lost")
+    start_seconds: float = Field(
+        1800.0, gt=0, description="A worker that needs longer from its start to its first step is started again"
+    )
     restarts: int = Field(3, ge=0, description="How often workers start again after one was lost, before the run ends")
     grace_seconds: int = Field(30, ge=1, description="Time to save and leave after SIGTERM, before SIGKILL")
     journal: str = Field("", description="File that takes a JSON line of progress every log_every steps; empty: none")

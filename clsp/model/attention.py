@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from clsp.model.config import StackConfig
 from clsp.model.initialisation import scaled_linear
 from clsp.model.machinery import Balancer, ScheduledFloat, ScorePenalty, Whiten, falling
+from clsp.model.recomputed import Linear, Mixed, Product, TanhGate, recomputed
 
 MASKED_SCORE = -1000.0
 
@@ -77,8 +78,10 @@ class NonlinAttention(nn.Module):
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """`weights` (N, H, T, T), of which the first head is used."""
         gate, values, out_gate = self.in_proj(x).chunk(3, dim=-1)
-        mixed = weights[:, 0] @ (self.value_whiten(values) * self.gate_balancer(gate).tanh())
-        out: Tensor = self.out_whiten(self.out_proj(mixed * out_gate))
+        values, gate = self.value_whiten(values), self.gate_balancer(gate)
+        mixed = recomputed(TanhGate(), Mixed(), values, gate, weights[:, 0])
+        left = recomputed(Product(), Linear(), mixed, out_gate, self.out_proj.weight, self.out_proj.bias)
+        out: Tensor = self.out_whiten(left)
         return out
 
 

@@ -2,11 +2,12 @@
 
 from torch import Tensor, nn
 
-from clsp.model.activations import swoosh_r
+from clsp.model.activations import SWOOSH_R
 from clsp.model.config import StackConfig
 from clsp.model.depthwise import DepthwiseConv1d
 from clsp.model.initialisation import scaled_linear
 from clsp.model.machinery import Balancer, Whiten, falling
+from clsp.model.recomputed import Linear, SigmoidGate, recomputed
 
 
 class ConvolutionModule(nn.Module):
@@ -24,7 +25,7 @@ class ConvolutionModule(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """`mask` (N, T) is True at padding, which the convolution sees as zeros."""
         values, gate = self.in_proj(x).chunk(2, dim=-1)
-        gated = (values * self.gate_balancer(gate).sigmoid()).masked_fill(mask[:, :, None], 0.0)
-        mixed = self.mid_whiten(self.mid_balancer(self.depthwise_conv(gated)))
-        out: Tensor = self.out_proj(swoosh_r(mixed))
-        return out
+        conv, gate = self.depthwise_conv, self.gate_balancer(gate)
+        mixed = recomputed(SigmoidGate(), conv.used, values, gate, mask[:, :, None], conv.weight, conv.bias)
+        mixed = self.mid_whiten(self.mid_balancer(mixed))
+        return recomputed(SWOOSH_R, Linear(), mixed, self.out_proj.weight, self.out_proj.bias)

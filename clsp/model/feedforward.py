@@ -2,9 +2,10 @@
 
 from torch import Tensor, nn
 
-from clsp.model.activations import swoosh_l
+from clsp.model.activations import SWOOSH_L, Dropped
 from clsp.model.initialisation import scaled_linear
 from clsp.model.machinery import Balancer, SharedDropout, Whiten, falling
+from clsp.model.recomputed import Linear, recomputed
 
 
 class FeedForward(nn.Module):
@@ -20,6 +21,11 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, C) to (N, T, C)."""
-        hidden = swoosh_l(self.hidden_balancer(self.in_proj(x)))
-        out: Tensor = self.out_whiten(self.out_proj(self.dropout(hidden)))
+        hidden, weights = self.hidden_balancer(self.in_proj(x)), (self.out_proj.weight, self.out_proj.bias)
+        factors = self.dropout.factors(hidden)
+        if factors is None:
+            left = recomputed(SWOOSH_L, Linear(), hidden, *weights)
+        else:
+            left = recomputed(Dropped(SWOOSH_L), Linear(), hidden, factors, *weights)
+        out: Tensor = self.out_whiten(left)
         return out

@@ -8,19 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from clsp.model.activations import SwooshR, swoosh_l
+from clsp.model.activations import SWOOSH_L, SWOOSH_R, Swoosh, swoosh_r
 from clsp.model.config import ModelConfig
 from clsp.model.initialisation import shrink
 from clsp.model.machinery import Balancer, SequenceSkip, SharedDropout, Switched, Whiten, falling, scale_gradient
 from clsp.model.masking import padding_mask
 from clsp.model.norm import BiasNorm
+from clsp.model.recomputed import Convolution, recomputed
 
 MIN_FRAMES = 9
 CONVNEXT_KERNEL = 7
 CONVNEXT_EXPANSION = 3
 # Training only (reference 3.17): the first convolution learns slowly; bounds on how loud each one becomes; how much
 # more often the residual block is skipped while weights are raw.
-FIRST, FIRST_GRADIENT = "0", 0.2
+FIRST_GRADIENT = 0.2
 LOUDEST = {"0": 1.0, "4": 4.0, "7": 4.0}
 RAW_SKIP_FACTOR = 0.2 / 0.015
 
@@ -50,7 +51,6 @@ class Frontend(Switched):
             {name: Balancer((0.05, 0.95), (0.2, loudest), channel=1) for name, loudest in LOUDEST.items()}
         )
         self.checkpoints = False
-        self.activation = SwooshR()
         self.convnext = ConvNeXt(high, config.regularisation.convnext_skip)
         self.out = nn.Linear(high * columns, width)
         self.out_whiten = Whiten(falling(4.0, 8.0, 20_000), share=0.02)
@@ -68,11 +68,14 @@ class Frontend(Switched):
     def _frames(self, features: Tensor, lengths: Tensor) -> Tensor:
         # Channels-last memory, also of the one channel: CPU convolutions go backward three times faster.
         x = features.unsqueeze(-1).permute(0, 3, 1, 2)
-        for name, conv in self.conv.items():
-            x = conv(x)
-            if name == FIRST and self.active and self.training:
-                x = scale_gradient(x, FIRST_GRADIENT)
-            x = self.activation(self.balancers[name](x))
+        first, *others = self.conv
+        x = self.conv[first](x)
+        if self.active and self.training:
+            x = scale_gradient(x, FIRST_GRADIENT)
+        x = self.balancers[first](x)
+        for name in others:
+            x = self.balancers[name](_convolved(SWOOSH_R, x, self.conv[name]))
+        x = swoosh_r(x)
         if self.masks_padding:
             # A product, since masked_fill would not keep the memory layout.
             x = x * ~padding_mask(lengths, x.shape[2])[:, None, :, None]
@@ -100,6 +103,12 @@ class ConvNeXt(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x plus the block's change of it; while training some clips go without."""
         hidden = self.hidden_balancer(self.pointwise_conv1(self.depthwise_conv(x)))
-        changed = x + self.skip(self.pointwise_conv2(swoosh_l(hidden)))
+        changed = x + self.skip(_convolved(SWOOSH_L, hidden, self.pointwise_conv2))
         out: Tensor = self.out_whiten(self.out_balancer(changed))
         return out
+
+
+def _convolved(swoosh: Swoosh, x: Tensor, conv: nn.Module) -> Tensor:
+    """``swoosh`` of x (N, C, T, F) through an unpadded convolution."""
+    assert isinstance(conv, nn.Conv2d)
+    return recomputed(swoosh, Convolution(conv.stride), x, conv.weight, conv.bias)

@@ -2,6 +2,7 @@
 
 A worker that waits for others leaves by itself once they have been silent for ``timeout_seconds``. One whose own time
 stands for twice as long hangs, whatever it hangs in, also when nobody waits for it; SIGKILL ends it even if stopped.
+Reading weights and joining the others may take longer than a step, so what comes before the first has its own limit.
 """
 
 import fcntl
@@ -12,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clsp.logs import get_logger
-from clsp.training.stopping import InterruptionError, lost_peers
+from clsp.training.stopping import InterruptionError, late_start, lost_peers
 
 log = get_logger(__name__)
 FOLDER = "heartbeats"
+_STARTING = -1  # the step of a worker that has not come to one
 _PATIENCE = 2  # in time-outs: a worker that is well computes for less than one, and then waits for at most one
 
 
 @dataclass
 class Heartbeat:
-    """A worker's own: ``beat`` costs one small write. Nobody judges it before its first beat and after ``rest``."""
+    """A worker's own: ``beat`` costs one small write. Nobody judges it before ``start`` and after ``rest``."""
 
     folder: Path
     rank: int
@@ -31,6 +33,10 @@ class Heartbeat:
     def of(cls, job_folder: Path, rank: int) -> "Heartbeat":
         """The heartbeat of this process, for the launcher of the job in ``job_folder``."""
         return cls(job_folder / FOLDER, rank)
+
+    def start(self) -> None:
+        """This process was started now and makes ready for its first step."""
+        self.beat(_STARTING)
 
     def beat(self, step: int) -> None:
         """This process has come to ``step`` now."""
@@ -68,6 +74,7 @@ class Watch:
 
     folder: Path
     timeout_seconds: float
+    start_seconds: float
 
     def end_hung(self) -> InterruptionError | None:
         """Kill every worker that has been silent for too long; returns what to say of the last of them."""
@@ -78,11 +85,12 @@ class Watch:
                 continue
             rank, step, then = beat
             silent = round((time.monotonic_ns() - then) / 1e9, 1)
-            if silent > _PATIENCE * self.timeout_seconds:
+            starting = step == _STARTING
+            if silent > (self.start_seconds if starting else _PATIENCE * self.timeout_seconds):
                 os.kill(int(path.name), signal.SIGKILL)
-                log.warning("worker_hung", rank=rank, step=step, silent_seconds=silent)
+                log.warning("worker_hung", rank=rank, step=None if starting else step, silent_seconds=silent)
                 path.unlink(missing_ok=True)
-                ended = lost_peers(step, [rank], silent)
+                ended = late_start(rank, silent) if starting else lost_peers(step, [rank], silent)
         return ended
 
 

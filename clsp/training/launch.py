@@ -53,7 +53,7 @@ def launch(job: Job, meeting: Meeting | None = None) -> None:
     folder, settings = Path(job.folder), job.train_settings
     for name in (ERROR_FILE, INTERRUPTION_FILE):
         (folder / name).unlink(missing_ok=True)
-    watch = Watch(folder, settings.timeout_seconds)
+    watch = Watch(folder, settings.timeout_seconds, settings.start_seconds)
     status = run_agent(agent_command(settings, job.write(), meeting), worker_environment(settings), watch)
     if status != 0:
         raise read_failure(folder, status)

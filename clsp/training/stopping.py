@@ -38,6 +38,14 @@ def lost_peers(step: int, ranks: list[int], silent_seconds: float | None) -> Int
     )
 
 
+def late_start(rank: int, seconds: float) -> InterruptionError:
+    """A worker had ``seconds`` and did not come to its first step."""
+    return InterruptionError(
+        f"process {rank} did not begin its first step within {seconds:g} s",
+        hint="its last lines say what it waits for; raise train.start_seconds if this machine needs longer",
+    )
+
+
 class StopRequest:
     """Whether this process was told to stop."""
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 STAGES = ("stage1", "stage2")
 # They change how a run goes, not what comes out of it (world sizes: but for rounding).
 OPERATIONAL = {
-    "checkpoint", "grace_seconds", "journal", "loader", "memory", "minutes", "processes", "restarts", "threads",
-    "timeout_seconds",
+    "checkpoint", "grace_seconds", "journal", "loader", "memory", "minutes", "processes", "restarts", "start_seconds",
+    "threads", "timeout_seconds",
 }  # fmt: skip
 
 

@@ -116,19 +116,22 @@ def train(
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of each")] = 4.0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each side, which take turns")] = 7,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
-    memory: Annotated[bool, typer.Option(help="Also peak memory at two layers of clsp-xlarge")] = True,
+    xlarge: Annotated[bool, typer.Option(help="Also speed and peak memory at two layers of clsp-xlarge")] = True,
     out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
 ) -> None:
     """Compare training steps with plain eager mathematics, in turns on this machine.
 
     Example: clsp bench train --preset tiny --preset clsp-base --steps 9
     """
-    from pipelines.bench.training import Load, compare_memory, compare_speed
+    from pipelines.bench.memory import compare_memory
+    from pipelines.bench.training import Load, compare_speed
 
-    speed = [asdict(compare_speed(Load(name, clips, seconds, threads), steps)) for name in presets]
-    report: dict[str, object] = {"speed": speed}
-    if memory:
-        report["memory"] = compare_memory(Load("clsp-xlarge", clips, seconds, threads))
+    loads = [Load(name, clips, seconds, threads) for name in presets]
+    reduced = [Load("clsp-xlarge", clips, seconds, threads, reduced=True)] if xlarge else []
+    report = {
+        "speed": [asdict(compare_speed(load, steps)) for load in (*loads, *reduced)],
+        "memory": [asdict(compare_memory(load)) for load in reduced],
+    }
     _print(report, out)
 
 

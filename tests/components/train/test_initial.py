@@ -138,6 +138,35 @@ def test_a_registered_version_is_fetched_from_its_store(store, tmp_path):
     assert (found.weights / "model.safetensors").is_file()
 
 
+def test_folders_and_checkpoints_of_an_object_store_are_fetched(s3_environment, s3_store, tmp_path, tokenizer):
+    spear = spear_folder(tmp_path / "spear", WEIGHTS)
+    for folder in (spear, tokenizer):
+        for file in folder.iterdir():
+            s3_store.put_file(f"{folder.name}/{file.name}", file)
+    s3_store.put_blob("runs/epoch-3.pt", b"weights")
+    s3_store.put_blob("runs/epoch-30.pt", b"others")
+    s3_store.put_blob("spear/logs/events", b"not of the model")
+    chosen = settings(f"{s3_store.uri}/tokenizer", model=f"{s3_store.uri}/spear/")
+    found = fetch_initial(chosen, tmp_path / "fetched")
+    assert found.hashes == fetch_initial(settings(tokenizer, model=str(spear)), tmp_path / "unused").hashes
+    assert {file.name for file in found.model.iterdir()} == {file.name for file in spear.iterdir()}
+    one = fetch_initial(settings(model=f"{s3_store.uri}/runs/epoch-3.pt"), tmp_path / "one")
+    assert one.weights == tmp_path / "one" / "model" / "epoch-3.pt"
+    assert one.weights.read_bytes() == b"weights"
+    with pytest.raises(ConfigError, match="nothing at 's3://"):
+        fetch_initial(settings(model=f"{s3_store.uri}/nowhere"), tmp_path / "none")
+
+
+@pytest.mark.slow
+def test_a_trainer_starts_from_weights_of_an_object_store(s3_environment, s3_store, store, tmp_path, tokenizer):
+    whole = clsp_folder(tmp_path / "whole", WEIGHTS)
+    for file in (*whole.iterdir(), *tokenizer.iterdir()):
+        s3_store.put_file(f"whole/{file.name}", file)
+    state, order = started(store, tmp_path, settings(model=f"{s3_store.uri}/whole"))
+    assert_taken(state, ("",))
+    assert order.untrained == ()
+
+
 def test_nowhere_is_said(tmp_path):
     with pytest.raises(ConfigError, match="nothing at '/nowhere'"):
         fetch_initial(settings(model="/nowhere"), tmp_path)

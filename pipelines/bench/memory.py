@@ -1,0 +1,71 @@
+"""Peak memory of a training step beside that of plain eager mathematics, each in a process of its own."""
+
+import ctypes
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from pipelines.bench.training import Load, make_inputs, make_model, our_step, plain_step
+
+Side = Literal["plain", "ours", "checkpoints"]
+# glibc's M_MMAP_THRESHOLD: tensors are mapped one by one and given back when freed, so that what is counted is what is
+# in use and not what the allocator keeps.
+_MAP_FROM, _MAPPED_BYTES = -3, 2**16
+_STATUS, _CLEAR, _PEAK_ONLY = "/proc/self/status", "/proc/self/clear_refs", "5"
+WARM_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """MiB that a step takes at most, weights, gradients and optimiser included; ratios to the plain side.
+
+    ``before`` is what each side holds before the step: weights, what the optimiser remembers, and the libraries.
+    ``checkpoints`` is ours with activation checkpoints.
+    """
+
+    load: Load
+    before: dict[Side, float]
+    peak: dict[Side, float]
+    ratio: float
+    checkpoints_ratio: float
+
+
+def compare_memory(load: Load) -> Peaks:
+    """A step of each side after a small one that fills the optimiser, on Linux.
+
+    BrokenProcessPool when a side's process was killed.
+    """
+    sides: tuple[Side, ...] = ("plain", "ours", "checkpoints")
+    found = {side: _in_a_process(side, load) for side in sides}
+    before, peak = ({side: found[side][index] for side in sides} for index in (0, 1))
+    return Peaks(load, before, peak, peak["ours"] / peak["plain"], peak["checkpoints"] / peak["plain"])
+
+
+def _in_a_process(side: Side, load: Load) -> tuple[float, float]:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measure, side, load).result()
+
+
+def _measure(side: Side, load: Load) -> tuple[float, float]:
+    """MiB before and at the peak of the step."""
+    ctypes.CDLL(None).mallopt(_MAP_FROM, _MAPPED_BYTES)
+    torch.set_num_threads(load.threads)
+    model = make_model(load)
+    model.checkpoint_activations(on=side == "checkpoints")
+    step = plain_step(model) if side == "plain" else our_step(model)
+    step(make_inputs(replace(load, seconds=WARM_SECONDS)))
+    inputs = make_inputs(load)
+    model.zero_grad()
+    Path(_CLEAR).write_text(_PEAK_ONLY)
+    before = _memory("VmRSS")
+    step(inputs)
+    return before, _memory("VmHWM")
+
+
+def _memory(name: str) -> float:
+    lines = dict(line.split(":", 1) for line in Path(_STATUS).read_text().splitlines())
+    return int(lines[name].split()[0]) / 2**10

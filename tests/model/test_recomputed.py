@@ -1,0 +1,83 @@
+"""What is made again on the way back has the gradients of what was kept, and is not kept."""
+
+import pytest
+import torch
+
+from clsp.model.activations import SWOOSH_L, SWOOSH_R, Dropped
+from clsp.model.depthwise import DepthwiseConv1d
+from clsp.model.norm import BiasNorm
+from clsp.model.recomputed import (
+    Convolution,
+    Itself,
+    Linear,
+    Mixed,
+    Product,
+    SigmoidGate,
+    TanhGate,
+    recomputed,
+)
+
+
+def values(*shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+MASK = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])[:, :, None]
+FRAMES = (2, 5, 4)
+CASES = {
+    "swoosh": (SWOOSH_R, Itself(), (FRAMES,), ()),
+    "dropped": (Dropped(SWOOSH_L), Linear(), (FRAMES, torch.tensor([0.0, 2, 2, 0]).double()), ((3, 4), (3,))),
+    "product": (Product(), Linear(), (FRAMES, FRAMES), ((3, 4), (3,))),
+    "without bias": (SWOOSH_L, Linear(), (FRAMES,), ((3, 4),)),
+    "tanh": (TanhGate(), Mixed(), (FRAMES, FRAMES), ((2, 5, 5),)),
+    "sigmoid": (
+        SigmoidGate(),
+        DepthwiseConv1d(4, 3).used,
+        (FRAMES, FRAMES, MASK),
+        ((4, 1, 3), (4,)),
+    ),
+    "strided": (SWOOSH_R, Convolution((2, 1)), ((2, 3, 7, 5),), ((2, 3, 3, 3), (2,))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gradients(case):
+    torch.manual_seed(0)
+    made, used, parts, weights = CASES[case]
+    tensors = [part if isinstance(part, torch.Tensor) else values(*part) for part in (*parts, *weights)]
+    assert torch.autograd.gradcheck(lambda *all_: recomputed(made, used, *all_), tensors)
+    with torch.no_grad():
+        plain = recomputed(made, used, *tensors)
+    assert torch.equal(plain, recomputed(made, used, *tensors))
+
+
+def test_frozen_weights_get_no_gradient():
+    x, weight, bias = values(2, 5, 4), values(3, 4).detach(), values(3).detach()
+    recomputed(SWOOSH_L, Linear(), x, weight, bias).sum().backward()
+    assert x.grad is not None
+    assert weight.grad is None
+
+
+def test_bias_norm_has_the_gradient_of_its_formula():
+    torch.manual_seed(0)
+    norm = BiasNorm(4).double()
+    torch.nn.init.normal_(norm.bias)
+    assert torch.autograd.gradcheck(lambda x, *_: norm(x), (values(2, 3, 4), norm.bias, norm.log_scale))
+
+
+def test_only_what_the_values_are_made_of_is_kept():
+    kept = []
+    tensors = values(2, 5, 4), values(2, 5, 4), values(3, 4), values(3)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        recomputed(Product(), Linear(), *tensors)
+    assert [tensor.data_ptr() for tensor in kept] == [tensor.data_ptr() for tensor in tensors]
+
+
+def test_autocast_keeps_the_types_of_weights_and_parts():
+    x, weight = torch.randn(2, 5, 4, requires_grad=True), torch.nn.Parameter(torch.randn(3, 4))
+    bias = torch.nn.Parameter(torch.zeros(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = recomputed(SWOOSH_L, Linear(), x, weight, bias)
+    assert out.dtype == torch.bfloat16
+    out.float().sum().backward()
+    assert {x.grad.dtype, weight.grad.dtype, bias.grad.dtype} == {torch.float32}
