@@ -22,6 +22,10 @@ _REMOVED = re.compile(
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STAMP, _FIXED_STAMP = re.compile(r"\d{8}T\d{6}\.\d{6}Z"), "20000101T000000.000000Z"
 _TIME, _FIXED_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "2000-01-01T00:00:00Z"
+# What a browser would not show, or would obey: control characters, invisible ones, those that turn the direction.
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 _POLICY = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
 _INDEX, _ROWS = "index.html", "rows.html"
 Examples = Mapping[str, Mapping[str, Mapping[str, Any]]]  # rows by suite and id, their texts escaped
@@ -67,11 +71,12 @@ def _unescaped(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def clean_page(page: str, style: str) -> str:
-    """One page without scripts, remote parts, random ids and times, and with ``style`` in it."""
+    """One page without scripts, remote parts, random ids, times and unseen characters, and with ``style`` in it."""
     head = f"<head>{_POLICY}<style>\n{style}</style>"
     kept = _REMOVED.sub("", page).replace("<head>", head, 1)
     timeless = _TIME.sub(_FIXED_TIME, _STAMP.sub(_FIXED_STAMP, kept))
-    return re.sub(r"\s*\n\s*", "\n", _UUID.sub(_numbering(), timeless))
+    seen = _UNSEEN.sub(lambda match: f"\\u{ord(match.group()):04x}", timeless)
+    return re.sub(r"\s*\n\s*", "\n", _UUID.sub(_numbering(), seen))
 
 
 def _numbering() -> Callable[[re.Match[str]], str]:

@@ -59,7 +59,7 @@ def _escaped(value: Any) -> Any:
 
 
 def _identity(names: Sequence[str], counted: Counted) -> Columns:
-    return {"id": [name or None for name in names], "id_rows": _rows(names, counted)}
+    return {"id": [name or None for name in names], "rows_with_this_id": _rows(names, counted)}
 
 
 def _rows(texts: Sequence[str | None], counted: Counted) -> list[int | None]:
@@ -80,8 +80,8 @@ def _caption_columns(rows: Sequence[Caption], crossings: Crossings) -> Columns:
         "outcomes": (crossings.verdicts.judged.of(keys) + failed).tolist(),
         "failed": (failed > 0).tolist(),
         "fine_text": fine,
-        "fine_text_rows": _rows(fine, known.texts),
-        "fine_words_rows": _rows(prints, known.words),
+        "rows_with_this_text": _rows(fine, known.texts),
+        "rows_with_these_words": _rows(prints, known.words),
     }
 
 

@@ -78,7 +78,7 @@ def _identified(suite: str) -> list[Rule]:
     return [
         _rule(f"{suite}.present", "There are rows", gxe.ExpectTableRowCountToBeBetween, min_value=1),
         _rule(f"{suite}.id_present", "Every row has an id", gxe.ExpectColumnValuesToNotBeNull, column="id"),
-        _once(f"{suite}.id_unique", "No id occurs twice", "id_rows"),
+        _once(f"{suite}.id_unique", "No id occurs twice", "rows_with_this_id"),
     ]
 
 
@@ -99,13 +99,13 @@ def _caption_rules(thresholds: Thresholds) -> list[Rule]:
         _once(
             "captions.duplicates",
             "Few fine captions have the text of another",
-            "fine_text_rows",
+            "rows_with_this_text",
             limits.max_duplicate_share,
         ),
         _once(
             "captions.near_duplicates",
             "Few fine captions are made of the content words of another",
-            "fine_words_rows",
+            "rows_with_these_words",
             limits.max_near_duplicate_share,
         ),
         _rule(

@@ -7,7 +7,9 @@ import pytest
 
 from data_quality.documents import clean_page
 
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> $column & not"
+UNSEEN = "\r\x00\x07\u202e\u200b"
+MARKUP = "</td></table><style>*{display:none}</style><script>alert(1)</script><img src=x onerror=alert(2)> $column"
+HOSTILE = f"{UNSEEN}{MARKUP} & not"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,13 @@ def test_pages_load_and_run_nothing(pages):
 def test_a_caption_is_shown_as_text(pages):
     page = next(page for path, page in pages.items() if path.startswith("validations/accepted"))
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.decode()
+
+
+def test_what_a_browser_would_not_show_is_shown_by_number(pages):
+    shown = r"\u0007\u202e\u200b&lt;/td&gt;"
+    for path, page in pages.items():
+        assert not re.search(r"[\x00-\x08\r\u200b\u202e]", page.decode())
+        assert (shown in page.decode()) == (path == "rows.html" or path.startswith("validations/accepted"))
 
 
 def test_random_ids_and_times_are_taken_out():
