@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from clsp.config import IngestSettings
 from clsp.datasets.clips import DUPLICATE, Clip, captions_of, is_missing, prepare, refuse, segment_of
+from clsp.datasets.identity import identify
 from clsp.datasets.joining import Join, open_join, read_captions
 from clsp.datasets.offers import Captions, Offer
 from clsp.datasets.readers import reader
@@ -43,9 +44,8 @@ class Request:
     split: str = "train"
 
     def identity(self) -> list[JsonValue]:
-        """What says that two imports read the same: every place's files by name, size and time of change."""
-        beside = [self.captions] if self.captions else []
-        return [_stat(path) for place in (*self.places, *beside) for path in _files(place)]
+        """What says that two imports read the same."""
+        return identify([*self.places, *([self.captions] if self.captions else [])])
 
 
 @dataclass(frozen=True)
@@ -191,14 +191,3 @@ def _without_audio(results: Sequence[UnitResult]) -> list[str]:
 def _unmatched(manifest: Manifest) -> tuple[tuple[str, ...], tuple[str, ...]]:
     info = cast("dict[str, list[str]]", manifest.info)
     return tuple(info["unmatched_audio"]), tuple(info["unmatched_captions"])
-
-
-def _files(place: Path) -> list[Path]:
-    return sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-
-
-def _stat(path: Path) -> JsonValue:
-    if not path.exists():
-        raise DataError(f"no file or folder {path}", hint="give existing places")
-    facts = path.stat()
-    return [path.name, facts.st_size, facts.st_mtime_ns]
