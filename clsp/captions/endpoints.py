@@ -36,6 +36,14 @@ class Endpoint:
     breaker: Breaker
     in_flight: int = 0
     paused_until: float = 0.0
+    _area: float = 0.0  # requests in flight x seconds, until _since
+    _since: float = 0.0
+
+    def change(self, by: int, now: float) -> float:
+        """Count requests that come or go; gives the request-seconds that were in flight until now."""
+        self._area += self.in_flight * (now - self._since)
+        self.in_flight, self._since = self.in_flight + by, now
+        return self._area
 
     def has_room(self, now: float) -> bool:
         """Whether a request may go to it at once."""
@@ -45,11 +53,12 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Place:
-    """A request's place at an endpoint, from when it was sent."""
+    """A request's place at an endpoint, from when it was sent, and the endpoint's request-seconds until then."""
 
     endpoint: Endpoint
     epoch: int
     since: float
+    area: float
 
 
 @dataclass(order=True)
@@ -104,11 +113,11 @@ class Endpoints:
         loop = asyncio.get_running_loop()
         endpoint, now = place.endpoint, loop.time()
         together = endpoint.in_flight
-        endpoint.in_flight -= 1
+        area, seconds = endpoint.change(-1, now) - place.area, max(now - place.since, 1e-6)
         if fault is None:
             self._sick_since, self._ever_answered = None, True
             endpoint.breaker.succeeded()
-            endpoint.limit.answered(place.epoch, together, now - place.since)
+            endpoint.limit.answered(place.epoch, area / seconds, seconds)
         elif fault.reason in REFUSALS:
             self._refused(endpoint, together, now, fault)
         elif fault.reason in SICKNESSES:
@@ -159,10 +168,10 @@ class Endpoints:
             if (endpoint := self._choose(self._waiting[0].group, now)) is None:
                 return
             waiter = heapq.heappop(self._waiting)
-            endpoint.in_flight += 1
+            area = endpoint.change(1, now)
             endpoint.breaker.entered()
             self._last = (waiter.group, endpoint)
-            waiter.place.set_result(Place(endpoint, endpoint.limit.epoch, now))
+            waiter.place.set_result(Place(endpoint, endpoint.limit.epoch, now, area))
 
     def _choose(self, group: str, now: float) -> Endpoint | None:
         if self._last and self._last[0] == group and self._last[1].has_room(now):

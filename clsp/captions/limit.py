@@ -23,7 +23,7 @@ class _Epoch:
     wanted: int
     skipped: int = 0  # the first answers are of requests that met the queue of the limit before
     answers: int = 0
-    in_flight: int = 0
+    in_flight: float = 0.0
     seconds: float = 0.0
 
     @property
@@ -55,8 +55,8 @@ class AdaptiveLimit:
         """Number of the present epoch; give it back with the sample or signal of a request that started in it."""
         return self._epoch.number
 
-    def answered(self, epoch: int, in_flight: int, seconds: float) -> None:
-        """Count an answer after ``seconds``; ``in_flight`` requests were out until then, this one included."""
+    def answered(self, epoch: int, in_flight: float, seconds: float) -> None:
+        """Count an answer after ``seconds``, in which ``in_flight`` requests were out on average, this one included."""
         if epoch != self._epoch.number or in_flight < _BUSY * self.value:
             return
         if self._epoch.skipped > 0:
