@@ -18,6 +18,7 @@ NUM_MEL_BINS = 128
 LOW_HZ = 20.0
 HIGH_HZ = 7_600.0
 PREEMPHASIS = 0.97
+BANDS = 8
 ENERGY_FLOOR = 1.1920929e-7
 PADDING_VALUE = math.log(1e-10)
 
@@ -42,6 +43,7 @@ class Fbank(nn.Module):
         self.num_mel_bins = num_mel_bins
         self.register_buffer("window", povey_window(), persistent=False)
         self.register_buffer("mel_weights", mel_filters(num_mel_bins), persistent=False)
+        self._bands = _bands(self.mel_weights)
 
     @torch.no_grad()
     def forward(self, waveforms: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -66,7 +68,9 @@ class Fbank(nn.Module):
         shaped[..., :WINDOW].mul_(self.window)
         spectrum = torch.fft.rfft(shaped)
         power: Tensor = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
-        return (power @ self.mel_weights).clamp_(min=ENERGY_FLOOR).log_()
+        rows = power.flatten(0, 1)
+        mel = torch.cat([rows[:, bins] @ self.mel_weights[bins, filters] for bins, filters in self._bands], dim=1)
+        return mel.view(*power.shape[:2], -1).clamp_(min=ENERGY_FLOOR).log_()
 
 
 def povey_window() -> Tensor:
@@ -85,6 +89,17 @@ def mel_filters(num_mel_bins: int) -> Tensor:
     position = (_mel(hertz)[:, None] - left) / step
     triangles = torch.minimum(position, 2.0 - position).clamp(min=0.0)
     return nn.functional.pad(triangles, (0, 0, 0, 1)).float()
+
+
+def _bands(weights: Tensor) -> list[tuple[slice, slice]]:
+    """Groups of neighbouring filters, each with the bins that any of them hears: most weights are zeros."""
+    bands, start = [], 0
+    for group in weights.tensor_split(BANDS, dim=1):
+        heard = group.any(dim=1).nonzero()
+        bins = slice(int(heard.min()), int(heard.max()) + 1) if len(heard) else slice(0, 1)
+        bands.append((bins, slice(start, start + group.shape[1])))
+        start += group.shape[1]
+    return bands
 
 
 def _mel(hertz: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ a machine that others keep busy only the latter is steady.
 """
 
 import io
+import os
 import statistics
 import tempfile
 import time
@@ -134,6 +135,7 @@ def _median(spent: list[Spent]) -> Spent:
 def _bench(name: str, clips: int, seconds: float, steps: int) -> Iterator[tuple[Trainer, Loader, ObjectStore]]:
     """A stage 1 over clips of equal length with a caption each, in a folder that is removed afterwards."""
     torch.set_num_threads(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # as in every training process
     with tempfile.TemporaryDirectory(prefix="clsp-bench-") as scratch:
         store, tokenizer = open_store(f"{scratch}/store"), Path(scratch, "tokenizer")
         examples = _examples(store, clips * _EPOCHS, seconds)

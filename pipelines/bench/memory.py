@@ -16,6 +16,7 @@ Side = Literal["plain", "ours", "checkpoints"]
 # in use and not what the allocator keeps.
 _MAP_FROM, _MAPPED_BYTES = -3, 2**16
 _STATUS, _CLEAR, _PEAK_ONLY = "/proc/self/status", "/proc/self/clear_refs", "5"
+CLIPS, SECONDS = 16, 10.0  # so that activations, and not what the optimiser remembers, are most of it
 WARM_SECONDS = 0.5
 
 

@@ -1,6 +1,6 @@
 """``clsp bench``: speeds of this machine, each beside a plain reference in the same run, as JSON."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -123,14 +123,14 @@ def train(
 
     Example: clsp bench train --preset tiny --preset clsp-base --steps 9
     """
-    from pipelines.bench.memory import compare_memory
+    from pipelines.bench.memory import CLIPS, SECONDS, compare_memory
     from pipelines.bench.training import Load, compare_speed
 
     loads = [Load(name, clips, seconds, threads) for name in presets]
     reduced = [Load("clsp-xlarge", clips, seconds, threads, reduced=True)] if xlarge else []
     report = {
         "speed": [asdict(compare_speed(load, steps)) for load in (*loads, *reduced)],
-        "memory": [asdict(compare_memory(load)) for load in reduced],
+        "memory": [asdict(compare_memory(replace(load, clips=CLIPS, seconds=SECONDS))) for load in reduced],
     }
     _print(report, out)
 

@@ -164,8 +164,8 @@ def nodes(root: Path, settings: dict) -> Iterator[Nodes]:
         rendezvous.wait(30)
 
 
-def losses(checkpoint: Checkpoint) -> list[float]:
-    """The loss curve that a checkpoint holds."""
-    rows = checkpoint.facts["rows"]
-    assert [row["step"] for row in rows] == list(range(len(rows)))
-    return [row["loss"] for row in orjson.loads(orjson.dumps(rows))]
+def rows(checkpoint: Checkpoint, name: str) -> list[float]:
+    """The curve of the loss, or of another number, that a checkpoint holds."""
+    found = checkpoint.facts["rows"]
+    assert [row["step"] for row in found] == list(range(len(found)))
+    return [row[name] for row in orjson.loads(orjson.dumps(found))]

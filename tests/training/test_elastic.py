@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from tests.training.agents import losses, nodes
+from tests.training.agents import nodes, rows
 from tests.training.bench import Bench
 
 STEPS = 50
@@ -54,7 +54,8 @@ def hurried(prepared, tmp_path):
 
 def assert_same(checkpoint, undisturbed):
     assert checkpoint.step == undisturbed.step == STEPS
-    assert losses(checkpoint) == pytest.approx(losses(undisturbed), rel=1e-5)
+    for curve in ("loss", "grad_norm"):
+        assert rows(checkpoint, curve) == pytest.approx(rows(undisturbed, curve), rel=1e-5), curve
     for name, tensor in undisturbed.tensors.items():
         if name.startswith(("model/", "average/")):
             other = checkpoint.tensors[name]
