@@ -74,7 +74,10 @@ class VerdictFacts:
 
 @dataclass(frozen=True)
 class Crossings:
-    """All of it. ``accepted_texts`` are keyed by ``text_key``; ``transcripts`` by segment."""
+    """All of it. Of ``accepted`` and ``examples`` only the ids that occur more than once are known.
+
+    ``accepted_texts`` are keyed by ``text_key``; ``transcripts`` by segment.
+    """
 
     segments: Spoken
     captions: CaptionFacts
@@ -97,7 +100,7 @@ def cross(evidence: Evidence, transcripts: TextSpool) -> Crossings:
         captions=_captions(evidence.captions),
         of_segment=_of_segment(evidence.captions),
         verdicts=_verdicts(evidence),
-        accepted=accepted.total(),
+        accepted=accepted.total().repeated(),
         accepted_texts=texts.total(),
         examples=_examples(evidence.examples),
         transcripts=transcripts,
@@ -169,7 +172,7 @@ def _examples(rows: Iterable[Example]) -> Spoken:
     for batch in batches(rows):
         ids.add(hashes(example.segment_id for example in batch))
         speakers.add([(example.split, example.speaker) for example in batch])
-    return Spoken(ids.total(), speakers.total())
+    return Spoken(ids.total().repeated(), speakers.total())
 
 
 class _Speakers:

@@ -1,5 +1,7 @@
 """Memory and time of the validate step: ``python -m tests.data_quality.bench CAPTIONS`` prints one JSON line.
 
+With ``counts`` after it only what grows with the rows is measured: the counts of hashes, over keys drawn at random.
+
 Three captions a segment, each with a verdict, seven in eight accepted; texts as long as real ones, of words drawn by
 number. Rows are written as shards before the clock starts, in a process of its own, so that the peak is the step's.
 """
@@ -16,15 +18,20 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from clsp.records import Caption, Segment, Verdict
 from clsp.storage import ObjectStore, open_store
 from clsp.storage.manifest import Counts, Manifest, load_manifest, save_manifest, save_rows
 from clsp.storage.rows import in_chunks
 from clsp.storage.steps import make_recipe
 from components.validate.main import run
+from data_quality.evidence import BATCH_ROWS
+from data_quality.keys import Counted, Gathering, Pairs
 from tests.judged_rows import COURSES, LEVELS, caption, segment, verdict
 
 _SHARD_SEGMENTS = 20_000
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: makes numbers into what look like hashes
 _WORDS = [
     f"{start}{middle}{end}" for start in "bdfgklmnprst" for middle in "aeiou" for end in ("ned", "st", "mly", "rk")
 ]
@@ -32,6 +39,9 @@ _WORDS = [
 
 def main() -> None:
     """Write the rows, or judge them and print what it took."""
+    if sys.argv[2:] == ["counts"]:
+        print(json.dumps(measure_counts(int(float(sys.argv[1])))))
+        return
     if len(sys.argv) > 2:
         print(json.dumps(write(open_store(sys.argv[2]), int(float(sys.argv[1])))))
         return
@@ -47,6 +57,39 @@ def main() -> None:
             "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }  # fmt: skip
     print(json.dumps(found))
+
+
+def measure_counts(captions: int) -> dict[str, Any]:
+    """Count as a validate step does over so many captions, each judged, accepted and of a third of a segment."""
+    drawn, started, segments = np.random.default_rng(0), time.monotonic(), captions // 3
+
+    def keys(rows: int) -> Iterator[Any]:
+        for start in range(0, rows, BATCH_ROWS):
+            yield drawn.integers(2**64, size=min(BATCH_ROWS, rows - start), dtype=np.uint64)
+
+    def counted(rows: int) -> Counted:
+        gathering = Gathering()
+        for batch in keys(rows):
+            gathering.add(batch)
+        return gathering.total()
+
+    def paired() -> Counted:
+        pairs = Pairs()
+        for batch in keys(captions):
+            pairs.add(batch % np.uint64(segments) * _SPREAD, batch >> np.uint64(60))
+        return pairs.total()
+
+    kept = [counted(segments)]
+    kept += [counted(captions) for _ in ("ids", "contents")]
+    kept += [counted(captions).repeated() for _ in ("texts", "sets of words")]
+    kept += [counted(segments) for _ in ("fine", "generated")]
+    kept += [paired() for _ in ("views", "seeds")]
+    kept += [counted(captions) for _ in ("judged", "passed", "accepted texts")]
+    return {
+        "captions": captions, "segments": segments, "counts_kept": sum(map(len, kept)),
+        "seconds": round(time.monotonic() - started, 1),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }  # fmt: skip
 
 
 def write(store: ObjectStore, captions: int) -> dict[str, Any]:
