@@ -56,7 +56,7 @@ test-fast: $(READY)  ## Run the tests that take less than ten seconds
 	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder -m "not slow and not cluster"
 
 test-cluster: $(READY) cluster-tools  ## Run the tests on a real Kubernetes (CLSP_TEST_KUBECONTEXT=name: on yours)
-	@$(BIN)/python -m pytest --durations=15 --timeout 900 -m cluster $(TESTS)
+	@$(BIN)/python -m pytest -rs --durations=15 --timeout 900 -m cluster $(TESTS)
 
 cluster-up: $(READY) cluster-tools  ## Boot a cluster with the operators and leave it running (NAME=dev NODES=1)
 	@$(BIN)/python -m tests.cluster up --name $(NAME) --nodes $(NODES)

@@ -16,15 +16,17 @@ test, enforces pod security "restricted" (`@pytest.mark.parametrize("namespace",
 another level) and is deleted afterwards. `second_node` adds a node for one test, `machines` adds and loses several;
 `bare` is a cluster without operators.
 
-Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (kind, k3d, a real cluster; its operators
-are yours, images get in by CLSP_TEST_IMPORT); CLSP_TEST_CLUSTER names one that `make cluster-up` left running, which
-saves a minute a run; otherwise one is booted for the session and removed.
+Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (kind, k3d, a real cluster); its operators
+are yours, images get in by CLSP_TEST_IMPORT, tests make namespaces of their own and leave nothing, and what only a
+cluster on this machine can carry says so and is skipped. CLSP_TEST_CLUSTER names one that `make cluster-up` left
+running, which saves a minute a run; otherwise one is booted for the session and removed.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -42,6 +44,7 @@ from tests.cluster.harness.operators import prometheus as prometheus_operator
 from tests.cluster.harness.operators import trainer as trainer_operator
 from tests.cluster.harness.platform import add_operator
 from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, new_name, of_the_user
+from tests.cluster.old_kserve import old_image
 from tests.cluster.role_images import import_images
 from tests.flow.small_flow import SMALL, run_small_flow
 
@@ -63,37 +66,46 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Access]:
             yield access
 
 
+def provide(cluster: Access, operator: ModuleType) -> None:
+    """Install an operator; a test that needs one which the user's cluster lacks is skipped with that reason."""
+    try:
+        add_operator(cluster, operator)
+    except LookupError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(scope="session")
 def kueue(cluster: Access) -> None:
     """Kueue is there, for jobs and PyTorchJobs."""
-    add_operator(cluster, kueue_operator)
+    provide(cluster, kueue_operator)
 
 
 @pytest.fixture(scope="session")
 def keda(cluster: Access) -> None:
     """KEDA is there, with its metrics server."""
-    add_operator(cluster, keda_operator)
+    provide(cluster, keda_operator)
 
 
 @pytest.fixture(scope="session")
 def prometheus(cluster: Access) -> None:
     """Prometheus' image is on the nodes, and the cluster knows monitors and rules."""
-    add_operator(cluster, prometheus_operator)
+    provide(cluster, prometheus_operator)
 
 
 @pytest.fixture(scope="session")
 def trainer(cluster: Access) -> None:
     """Kubeflow Trainer v2 is there, with JobSet."""
-    add_operator(cluster, trainer_operator)
+    provide(cluster, trainer_operator)
 
 
 @pytest.fixture(scope="session")
 def bare() -> Iterator[Kubectl]:
     """A second cluster, without any operator, for what the platform says where they are missing."""
     if os.environ.get(CONTEXT):
-        pytest.skip("a second cluster is booted only where the first one may be")
+        pytest.skip("it needs a second cluster without operators, and yours is the only one")
     cluster = boot(new_name())
     try:
+        load_images(cluster.nodes, [old_image()], cluster.record.folder)
         yield cluster.kubectl
     finally:
         cluster.down()

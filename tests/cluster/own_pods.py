@@ -59,6 +59,5 @@ def store_of(cluster: Access, namespace: str, monkeypatch: pytest.MonkeyPatch) -
     cluster.kubectl.within(namespace).apply([secret])
     for name, value in {**keys, "AWS_ENDPOINT_URL": store.host_endpoint}.items():
         monkeypatch.setenv(name, value)
-    if cluster.kubeconfig:
-        monkeypatch.setenv("KUBECONFIG", os.fspath(cluster.kubeconfig))
+    monkeypatch.setenv("KUBECONFIG", os.fspath(cluster.kubeconfig))
     return open_store(f"s3://{store.bucket}/{namespace}")

@@ -138,6 +138,15 @@ class Prometheus:
         return data
 
 
+def quickened(rule: Object) -> Object:
+    """The rules with the alerts' minutes made seconds: nothing else of them is changed."""
+    for group in rule["spec"]["groups"]:
+        for one in group["rules"]:
+            if "for" in one:
+                one["for"] = one["for"].replace("m", "s")
+    return rule
+
+
 def start(kubectl: Kubectl, namespace: str, monitors: list[Object], rules: list[Object]) -> None:
     """Run one in the namespace, and wait until it is ready."""
     inside = kubectl.within(namespace)

@@ -14,8 +14,9 @@ import httpx
 import pytest
 import yaml
 
-from clsp.config import RegisterSettings
+from clsp.config import ClusterSettings, RegisterSettings, ServeSettings, parse_settings
 from components.register.main import run as register
+from components.serve.endpoints import Endpoint, inference_service
 from pipelines.doctor.records import Release as Records
 from pipelines.doctor.records import Severity
 from pipelines.doctor.services import check_prometheus
@@ -25,7 +26,7 @@ from tests.cluster.harness.access import Access
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.waiting import until
 from tests.cluster.own_pods import SECRET, store_of
-from tests.cluster.prometheus import NAME, PORT, Prometheus, start
+from tests.cluster.prometheus import NAME, PORT, Prometheus, quickened, start
 from tests.cluster.tools.programs import PROMETHEUS
 from tests.handovers import make_parents
 from tests.tiny_model import encoded, tone
@@ -34,7 +35,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ENDPOINT = "clsp-speech"
 SERVICE = f"{ENDPOINT}-predictor"
-SERIES = 'job="clsp-endpoints",tower="speech"'
+SERIES = 'job="clsp-endpoints",owner="clsp",tower="speech"'
+OF_RUNS = 'job="clsp-endpoints",owner="clsp-runs",tower="text"'
 CALLERS, SECONDS = 12, 20.0
 ENOUGH = 60  # of these seconds of audio before one replica another is started
 SIZE = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
@@ -45,12 +47,14 @@ class Release:
     """What is installed, and where it is looked at.
 
     Attributes:
+        model: URI of the version that it serves.
         helm: runs a verb of helm on it with values.
     """
 
     kubectl: Kubectl
     prometheus: Prometheus
     url: str
+    model: str
     values: dict
     helm: Callable[..., None]
 
@@ -99,17 +103,8 @@ def release(cluster: Access, role_images, keda: None, prometheus: None, tmp_path
         start(cluster.kubectl, namespace, monitors, [quickened(rule) for rule in rules])
         kubectl.wait("condition=Ready", f"inferenceservice/{ENDPOINT}")
         with cluster.reach(namespace, NAME, PORT) as seen, cluster.reach(namespace, SERVICE, 80) as url:
-            yield Release(kubectl, Prometheus(seen), url, chosen, run)
+            yield Release(kubectl, Prometheus(seen), url, f"{store.uri}/models/clsp@latest", chosen, run)
         run("uninstall")
-
-
-def quickened(rule: dict) -> dict:
-    """The rules with the alerts' minutes made seconds: nothing else of them is changed."""
-    for group in rule["spec"]["groups"]:
-        for one in group["rules"]:
-            if "for" in one:
-                one["for"] = one["for"].replace("m", "s")
-    return rule
 
 
 @contextmanager
@@ -137,7 +132,8 @@ def load(url: str) -> Iterator[None]:
 
 
 def test_prometheus_scrapes_the_pods_and_takes_the_rules(release: Release) -> None:
-    watched = release.prometheus
+    watched, of_a_run = release.prometheus, endpoint_of_a_run(release)
+    release.kubectl.apply([inference_service(of_a_run)])
     until("the pod is scraped", lambda: watched.value(f"up{{{SERIES}}}") == 1.0, 60)
     with EmbeddingClient(release.url) as client:
         client.embed_audio([encoded(tone(1.0))])
@@ -151,6 +147,16 @@ def test_prometheus_scrapes_the_pods_and_takes_the_rules(release: Release) -> No
     wanted = {one["name"] for one in rules if one["type"] == "alerting"}
     assert {"ClspSpeechEndpointDown", "ClspQueueLong", "ClspErrorBudgetBurnsFast"} <= wanted
     until("every rule was evaluated", lambda: {one["health"] for one in watched.rules()} == {"ok"}, 30)
+    until("the endpoint of a run is scraped too", lambda: watched.value(f"up{{{OF_RUNS}}}") == 1.0, 120)
+    release.kubectl("delete", "inferenceservice", of_a_run.name)
+
+
+def endpoint_of_a_run(release: Release) -> Endpoint:
+    """The text endpoint that the serve step makes by the release's own settings, in a size for this cluster."""
+    given = yaml.safe_load(release.kubectl.get("configmap", "clsp-platform")["data"]["clsp.yaml"])["cluster"]
+    size = {"gpus": 0, "cpu": "100m", "cpu_limit": "1", "memory": "256Mi", "memory_limit": "2Gi", "shm": "64Mi"}
+    where = parse_settings(ClusterSettings, {**given, "serve": {"pool": "cpu", "size": size}})
+    return Endpoint("text", release.model, "0" * 64, ServeSettings(threads=1), where)
 
 
 def test_replicas_follow_the_seconds_of_audio_that_wait(release: Release) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from tests.chart.rendering import find, render
 from tests.cluster.harness.access import Access
-from tests.cluster.old_kserve import CRD, old_kserve
+from tests.cluster.old_kserve import CRD, old_controller, old_kserve
 from tests.cluster.own_pods import SECRET, store_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -47,7 +47,7 @@ def installed(cluster, namespace, monkeypatch):
 def ask(monkeypatch, tmp_path):
     """Runs doctor here on a release's ConfigMap, as somebody with a kubeconfig would; what it found by part."""
 
-    def run(objects: list[dict[str, Any]], code: int = 2, **cluster: Any) -> Findings:
+    def run(objects: list[dict[str, Any]], *options: str, code: int = 2, **cluster: Any) -> Findings:
         data = find(objects, "ConfigMap", "-platform")["data"]
         settings = yaml.safe_load(data["clsp.yaml"])
         settings["cluster"].update(cluster)
@@ -55,7 +55,7 @@ def ask(monkeypatch, tmp_path):
             (tmp_path / name).write_text(text)
         monkeypatch.setenv("CLSP_CONFIG", str(tmp_path / "clsp.yaml"))
         monkeypatch.setenv("CLSP_PLATFORM", str(tmp_path / "platform.yaml"))
-        answer = CliRunner().invoke(app, ["doctor", "--json"])
+        answer = CliRunner().invoke(app, ["doctor", "--json", *options])
         assert answer.exit_code == code, answer.stdout
         return by_part(answer.stdout)
 
@@ -81,7 +81,7 @@ def test_as_a_job_of_the_release_all_is_in_order(cluster, namespace, installed, 
     assert said["KServe"].endswith("with canary")
     assert said["training-operator"].startswith("kubeflow.org/v1")
     assert said["rights"] == f"clsp-steps may do all that steps do in {namespace}"
-    assert said["pool cpu"] == f"{len(cluster.nodes) or 1} nodes"
+    assert said["pool cpu"] == f"{len(cluster.kubectl.get('nodes')['items'])} nodes"
     assert "3 of 3 are on a node" in said["images"]
     assert found["secret"]["severity"] == "skipped", "doctor's account may not read secrets"
     assert {finding["severity"] for finding in found.values()} <= {"ok", "skipped"}
@@ -91,7 +91,9 @@ def test_as_a_job_of_the_release_all_is_in_order(cluster, namespace, installed, 
 
 def test_what_is_wrong_is_named_with_its_mend(cluster, namespace, installed, ask, monkeypatch):
     kubectl = cluster.kubectl.within(namespace)
-    assert ask(installed, code=0)["secret"]["severity"] == "ok"
+    assert ask(installed, "--strict", code=0)["secret"]["severity"] == "ok"
+    assert ask(installed, code=0, train={"pool": "a100"})["pool a100"]["severity"] == "warning"
+    assert ask(installed, "--strict", code=1, train={"pool": "a100"})["pool a100"]["severity"] == "warning"
     kubectl("delete", "secret", SECRET)
     kubectl("delete", "rolebinding", "clsp-steps")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -118,3 +120,7 @@ def test_a_cluster_without_kserve_or_with_an_old_one(cluster, bare, ask, monkeyp
         found = ask(objects)
     assert found["KServe"]["says"].endswith("ignores a canary")
     assert "upgrade KServe to 0.20" in found["KServe"]["mend"]
+    with old_kserve(cluster, bare), old_controller(bare):
+        found = ask(objects)
+    assert found["KServe"]["says"].endswith("version 0.16 is too old: it has no Standard deployment mode")
+    assert found["KServe"]["mend"] == "upgrade KServe to 0.20 (0.17 serves without a canary)"

@@ -9,17 +9,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import orjson
 import pytest
 import yaml
 
 from clsp.storage import open_store
+from pipelines.steps import STEPS
 from serving.client import EmbeddingClient
 from serving.probe import tone
 from tests.cluster.harness.kubectl import Kubectl, KubectlError
 from tests.cluster.harness.waiting import until
 from tests.cluster.journey import Reader, environment_of, make_checkout, readme_blocks
 from tests.cluster.kfp_backend import Backend, kfp_over
+from tests.cluster.remains import KEPT, what_is_left
 from tests.cluster.role_images import import_built
 from tests.flow.small_flow import SMALL
 
@@ -41,15 +42,13 @@ VICTIMS = {
     "server": "app.kubernetes.io/component=text",
 }
 STEPS_OF_KFP = "pipeline/runid"
-KEPT = {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default", "Secret/clsp-store"}
-PASSING = {"Event", "PodMetrics"}
 
 
 @pytest.fixture
 def space(cluster) -> Iterator[str]:
     """A name for a namespace that does not exist yet."""
     if not cluster.nodes:
-        pytest.skip("images of the journey are imported, which only nodes on this machine take")
+        pytest.skip("only a cluster on this machine has a store with one address for the reader and for pods")
     name = f"t-{secrets.token_hex(4)}"
     yield name
     cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
@@ -107,6 +106,7 @@ def test_from_an_empty_cluster_to_an_answer_and_back(cluster, space, reader, loc
             journey.through(".venv/bin/clsp run full")
         assert sorted(deleted) == sorted([*VICTIMS, "verify step"])
         assert {name.replace("-", "_"): output for name, output in kfp.outputs.items()} == local_manifests
+        assert set(local_manifests) == set(STEPS)
 
         answer = json.loads(journey.through("echo "))
         assert len(answer["data"][0]["embedding"]) > 0
@@ -177,15 +177,6 @@ def running(kubectl: Kubectl, selector: str, name: str) -> str:
         jobs = kubectl("get", "jobs", "-l", VICTIMS["verify worker"], "-o", "name")
         found = [pod for pod in found if pod == "pod/verify" and jobs]
     return found[0] if found else ""
-
-
-def what_is_left(kubectl: Kubectl) -> set[str]:
-    """Every object of the namespace, of whatever kind, that does not pass by itself."""
-    kinds = kubectl("api-resources", "--namespaced", "--verbs=list", "-o", "name").split()
-    found = orjson.loads(kubectl("get", ",".join(kinds), "-o", "json", "--ignore-not-found") or b'{"items": []}')[
-        "items"
-    ]
-    return {f"{item['kind']}/{item['metadata']['name']}" for item in found if item["kind"] not in PASSING}
 
 
 def objects_of(reader: Reader) -> dict[str, bytes]:

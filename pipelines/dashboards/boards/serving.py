@@ -11,16 +11,16 @@ _STABLE = 'pod!~".*-canary-predictor-.*"'
 def _quantiles(metric: str, by: str) -> tuple[Query, ...]:
     return tuple(
         Query(
-            f"histogram_quantile({share}, sum by (le, {by}) (rate({metric}_bucket{{{_OWN}}}[5m])))",
-            f"p{round(100 * share)} {{{{{by}}}}}",
+            f"histogram_quantile({share}, sum by (le, owner, {by}) (rate({metric}_bucket{{{_OWN}}}[5m])))",
+            f"p{round(100 * share)} {{{{owner}}}} {{{{{by}}}}}",
         )
         for share in (0.5, 0.95, 0.99)
     )
 
 
 def _failing(pods: str) -> str:
-    failed = f"sum by (tower) (rate(clsp_serving_requests_total{{{_OWN},{pods},{_FAULT}}}[10m]))"
-    return f"{failed} / sum by (tower) (rate(clsp_serving_requests_total{{{_OWN},{pods}}}[10m]))"
+    failed = f"sum by (owner, tower) (rate(clsp_serving_requests_total{{{_OWN},{pods},{_FAULT}}}[10m]))"
+    return f"{failed} / sum by (owner, tower) (rate(clsp_serving_requests_total{{{_OWN},{pods}}}[10m]))"
 
 
 _CALLERS = Row(
@@ -29,41 +29,59 @@ _CALLERS = Row(
         Panel(
             "Requests a second",
             "By endpoint and route",
-            (Query(f"sum by (tower, route) (rate(clsp_serving_requests_total{{{_OWN}}}[5m]))", "{{tower}} {{route}}"),),
+            (
+                Query(
+                    f"sum by (owner, tower, route) (rate(clsp_serving_requests_total{{{_OWN}}}[5m]))",
+                    "{{owner}} {{tower}} {{route}}",
+                ),
+            ),
         ),
         Panel(
             "Requests that were not answered",
             "By outcome: overloaded is load, bad_… is the caller, error and internal are ours",
             (
                 Query(
-                    f'sum by (tower, outcome) (rate(clsp_serving_requests_total{{{_OWN},outcome!="ok"}}[5m]))',
-                    "{{tower}} {{outcome}}",
+                    f'sum by (owner, tower, outcome) (rate(clsp_serving_requests_total{{{_OWN},outcome!="ok"}}[5m]))',
+                    "{{owner}} {{tower}} {{outcome}}",
                 ),
             ),
         ),
         Panel(
             "Failures: stable and canary",
             "Share that failed by the server's fault",
-            (Query(_failing(_STABLE), "stable {{tower}}"), Query(_failing(_CANARY), "canary {{tower}}")),
+            (
+                Query(_failing(_STABLE), "stable {{owner}} {{tower}}"),
+                Query(_failing(_CANARY), "canary {{owner}} {{tower}}"),
+            ),
             "percentunit",
         ),
         Panel(
             "Seconds of audio a second",
             "How much speech is embedded; over 1 is faster than real time",
-            (Query(f"sum by (tower) (rate(clsp_serving_audio_seconds_total{{{_OWN}}}[5m]))", "{{tower}}"),),
+            (
+                Query(
+                    f"sum by (owner, tower) (rate(clsp_serving_audio_seconds_total{{{_OWN}}}[5m]))",
+                    "{{owner}} {{tower}}",
+                ),
+            ),
         ),
         Panel(
             "Items a second",
             "Clips and texts",
-            (Query(f"sum by (tower, kind) (rate(clsp_serving_items_total{{{_OWN}}}[5m]))", "{{tower}} {{kind}}"),),
+            (
+                Query(
+                    f"sum by (owner, tower, kind) (rate(clsp_serving_items_total{{{_OWN}}}[5m]))",
+                    "{{owner}} {{tower}} {{kind}}",
+                ),
+            ),
         ),
         Panel(
             "Refused items",
             "429 before the device, by reason",
             (
                 Query(
-                    f"sum by (tower, reason) (rate(clsp_serving_rejected_items_total{{{_OWN}}}[5m]))",
-                    "{{tower}} {{reason}}",
+                    f"sum by (owner, tower, reason) (rate(clsp_serving_rejected_items_total{{{_OWN}}}[5m]))",
+                    "{{owner}} {{tower}} {{reason}}",
                 ),
             ),
         ),
@@ -141,7 +159,7 @@ _REPLICAS = Row(
         Panel(
             "Models in use",
             "Two hashes outside a canary mean that vectors of the endpoints cannot be compared",
-            (Query(f"count by (tower, name, version, sha256) (clsp_serving_model_info{{{_OWN}}})"),),
+            (Query(f"count by (owner, tower, name, version, sha256) (clsp_serving_model_info{{{_OWN}}})"),),
             look="table",
             width=12,
         ),

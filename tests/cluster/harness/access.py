@@ -4,6 +4,8 @@ import os
 import secrets
 import shlex
 import subprocess
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +39,7 @@ class Access:
     busybox: str = BUSYBOX_IMAGE
 
     @property
-    def kubeconfig(self) -> Path | None:
+    def kubeconfig(self) -> Path:
         return self.kubectl.kubeconfig
 
     def import_image(self, archive: Path) -> None:
@@ -65,7 +67,8 @@ class Access:
         try:
             yield name
         finally:
-            self.kubectl("delete", "namespace", name, "--wait=false")
+            wait = "false" if self.nodes else "true"  # nothing is left of a run on a cluster of the user's
+            self.kubectl("delete", "namespace", name, f"--wait={wait}")
 
     @contextmanager
     def reach(self, namespace: str, service: str, port: int) -> Iterator[str]:
@@ -88,6 +91,8 @@ def forwarded(kubectl: Kubectl, target: str, port: int) -> Iterator[str]:
             line = process.stdout.readline()
             if not line.startswith(FORWARDING):
                 raise RuntimeError(f"kubectl port-forward {target}: {line.strip()}")
+            # It tells of every connection, and would stand still once nobody reads it.
+            threading.Thread(target=deque, args=(process.stdout, 0), daemon=True).start()
             yield f"http://127.0.0.1:{line.removeprefix(FORWARDING).split()[0]}"
         finally:
             process.terminate()

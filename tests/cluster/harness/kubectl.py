@@ -1,4 +1,4 @@
-"""kubectl as a function: against a booted cluster or a context of the user's."""
+"""kubectl as a function, against the cluster of a kubeconfig."""
 
 import json
 import subprocess
@@ -23,27 +23,25 @@ class KubectlError(RuntimeError):
 
 @dataclass(frozen=True)
 class Kubectl:
-    """Runs kubectl with a kubeconfig, a context and a namespace.
+    """Runs kubectl with a kubeconfig and a namespace.
 
     Attributes:
         program: path of kubectl.
-        kubeconfig: file; None takes kubectl's own default.
-        context: name in it; empty takes the current one.
+        kubeconfig: file; its current context is the cluster.
         namespace: for every call; empty takes the context's.
     """
 
     program: Path
-    kubeconfig: Path | None
-    context: str = ""
+    kubeconfig: Path
     namespace: str = ""
 
     def within(self, namespace: str) -> "Kubectl":
         """The same in another namespace."""
-        return Kubectl(self.program, self.kubeconfig, self.context, namespace)
+        return Kubectl(self.program, self.kubeconfig, namespace)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line, for those who start it themselves (port-forward, logs -f)."""
-        options = {"--kubeconfig": self.kubeconfig, "--context": self.context, "--namespace": self.namespace}
+        options = {"--kubeconfig": self.kubeconfig, "--namespace": self.namespace}
         return [str(self.program), *(f"{name}={value}" for name, value in options.items() if value), *arguments]
 
     def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 300) -> str:

@@ -25,6 +25,19 @@ def install_platform(kubectl: Kubectl, nodes: Sequence[Node], authority: Authori
         part.wait(kubectl)
 
 
+def require_platform(kubectl: Kubectl) -> None:
+    """Refuse a cluster without the operators that the platform assumes.
+
+    Raises:
+        LookupError: names what is missing.
+    """
+    kinds = ("pytorchjobs.kubeflow.org", "inferenceservices.serving.kserve.io")
+    if missing := set(kinds) - set(kubectl("api-resources", "-o", "name").split()):
+        raise LookupError(
+            f"your cluster does not serve {', '.join(sorted(missing))}: install training-operator, KServe"
+        )
+
+
 def add_operator(cluster: Access, part: ModuleType) -> None:
     """Install an operator that only some tests need; again is as good as once.
 
@@ -35,6 +48,6 @@ def add_operator(cluster: Access, part: ModuleType) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             load_images(cluster.nodes, part.images(), Path(scratch))
         part.apply(cluster.kubectl)
+        part.wait(cluster.kubectl)
     elif part.KIND not in cluster.kubectl("api-resources", "-o", "name").split():
-        raise LookupError(f"your cluster does not serve {part.KIND}: install it, or deselect this test")
-    part.wait(cluster.kubectl)
+        raise LookupError(f"your cluster does not serve {part.KIND}: install it for this test")

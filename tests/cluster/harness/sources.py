@@ -2,6 +2,8 @@
 
 import secrets
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from tests.cluster.harness.cluster import Cluster, boot
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.operators import minio
-from tests.cluster.harness.platform import install_platform
+from tests.cluster.harness.platform import install_platform, require_platform
 from tests.cluster.harness.record import Record, Started, records
 from tests.cluster.harness.teardown import usable
 from tests.cluster.tools.build import binary
@@ -59,11 +61,33 @@ def nodes_of(record: Record) -> list[Node]:
 
 @contextmanager
 def of_the_user(context: str) -> Iterator[Access]:
-    """A context of the user's, whose operators its administrators installed; only the object store is ours."""
+    """A context of the user's, whose operators its administrators installed; the object store is ours, and goes.
+
+    Raises:
+        LookupError: the cluster lacks what the platform assumes.
+    """
     found = shutil.which("kubectl")
-    kubectl = Kubectl(Path(found) if found else binary("kubectl"), None, context)
-    if not kubectl("get", "namespace", minio.NAMESPACE, "--ignore-not-found"):
-        minio.apply(kubectl)
-    kubectl.within(minio.NAMESPACE).wait("condition=Available", "deployment/minio")
-    with forwarded(kubectl.within(minio.NAMESPACE), "service/minio", minio.PORT) as url:
-        yield Access(kubectl, [], minio.store(kubectl, url))
+    program = Path(found) if found else binary("kubectl")
+    with tempfile.TemporaryDirectory(prefix="clsp-context-") as folder:
+        kubectl = Kubectl(program, alone(program, context, Path(folder) / "kubeconfig"))
+        require_platform(kubectl)
+        namespace = new_name()
+        try:
+            minio.apply(kubectl, namespace)
+            inside = kubectl.within(namespace)
+            inside.wait("condition=Available", "deployment/minio")
+            with forwarded(inside, "service/minio", minio.PORT) as url:
+                yield Access(kubectl, [], minio.store(kubectl, url, namespace))
+        finally:
+            kubectl("delete", "namespace", namespace, "--ignore-not-found")
+
+
+def alone(program: Path, context: str, file: Path) -> Path:
+    """A kubeconfig with nothing but one context: whoever reads it, in whatever process, can reach no other cluster."""
+    view = [str(program), f"--context={context}", "config", "view", "--minify", "--flatten", "--raw"]
+    done = subprocess.run(view, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LookupError(f"{CONTEXT}={context}: {done.stderr.strip()}")
+    file.touch(mode=0o600)
+    file.write_text(done.stdout)
+    return file

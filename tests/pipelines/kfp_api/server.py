@@ -34,11 +34,11 @@ class KfpApi:
 
 
 @contextmanager
-def running(**options):
+def running(host="127.0.0.1", **options):
     api = KfpApi(**options)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": api}))
+    server = ThreadingHTTPServer((host, 0), type("Handler", (_Handler,), {"api": api}))
     server.daemon_threads = True
-    api.url = f"http://127.0.0.1:{server.server_port}"
+    api.url = f"http://{host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

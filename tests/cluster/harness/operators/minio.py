@@ -58,9 +58,9 @@ def image() -> Image:
     return single("minio", "/bin/minio", IMAGE)
 
 
-def server(access_key: str, secret_key: str) -> list[Object]:
+def server(access_key: str, secret_key: str, namespace: str = NAMESPACE) -> list[Object]:
     """Namespace, Secret, Deployment and Service; the data live as long as the pod."""
-    meta = {"name": "minio", "namespace": NAMESPACE, "labels": LABELS}
+    meta = {"name": "minio", "namespace": namespace, "labels": LABELS}
     enforced = {"pod-security.kubernetes.io/enforce": "restricted"}
     container = {
         "name": "minio",
@@ -84,7 +84,7 @@ def server(access_key: str, secret_key: str) -> list[Object]:
     keys = {"MINIO_ROOT_USER": access_key, "MINIO_ROOT_PASSWORD": secret_key}
     selected = {"selector": {"matchLabels": LABELS}, "template": {"metadata": {"labels": LABELS}, "spec": pod}}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": enforced}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": enforced}},
         {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": keys},
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": selected},
         {
@@ -96,9 +96,9 @@ def server(access_key: str, secret_key: str) -> list[Object]:
     ]
 
 
-def apply(kubectl: Kubectl) -> None:
+def apply(kubectl: Kubectl, namespace: str = NAMESPACE) -> None:
     """Install it under keys of its own."""
-    install(kubectl, server(f"clsp-{secrets.token_hex(4)}", secrets.token_hex(16)))
+    install(kubectl, server(f"clsp-{secrets.token_hex(4)}", secrets.token_hex(16), namespace))
 
 
 def wait(kubectl: Kubectl) -> ObjectStore:
@@ -109,11 +109,11 @@ def wait(kubectl: Kubectl) -> ObjectStore:
     return store(kubectl, f"http://{address}:{PORT}")
 
 
-def store(kubectl: Kubectl, host_endpoint: str) -> ObjectStore:
+def store(kubectl: Kubectl, host_endpoint: str, namespace: str = NAMESPACE) -> ObjectStore:
     """The server as it was installed, its bucket made, at an endpoint that this machine reaches."""
-    keys = kubectl.within(NAMESPACE).get("secret", "minio")["data"]
+    keys = kubectl.within(namespace).get("secret", "minio")["data"]
     user, password = (base64.b64decode(keys[one]).decode() for one in ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"))
-    found = ObjectStore(f"http://minio.{NAMESPACE}.svc.cluster.local:{PORT}", host_endpoint, user, password)
+    found = ObjectStore(f"http://minio.{namespace}.svc.cluster.local:{PORT}", host_endpoint, user, password)
     until("the bucket is there", lambda: has_bucket(found.client()), 60)
     return found
 
