@@ -14,21 +14,19 @@ _RESET = struct.pack("ii", 1, 0)
 
 class Cuts:
     """Which PUTs lose their connection. ``where`` gives ``body`` (cut in the middle), ``answer`` (all is put, and the
-    answer is lost) or '' for each by its number and path; ``made`` lists the cuts. Thread-safe.
+    answer is lost) or '' for each by its path; ``made`` lists those that were cut. Thread-safe.
     """
 
-    def __init__(self, where: Callable[[int, str], str]) -> None:
+    def __init__(self, where: Callable[[str], str]) -> None:
         self._where = where
-        self._puts = 0
         self._lock = threading.Lock()
-        self.made: list[tuple[str, str]] = []
+        self.made: list[str] = []
 
     def decide(self, path: str) -> str:
         """What happens to the next PUT, of ``path``."""
         with self._lock:
-            self._puts += 1
-            cut = self._where(self._puts, path)
-            self.made += [(cut, path)] if cut else []
+            cut = self._where(path)
+            self.made += [path] if cut else []
             return cut
 
 
