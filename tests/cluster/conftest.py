@@ -13,8 +13,8 @@
 test). training-operator, KServe (Standard mode), metrics-server and MinIO are installed; the fixtures `kueue`,
 `keda`, `prometheus` and `trainer` (v2) install those when a test first asks. `namespace` is fresh for each
 test, enforces pod security "restricted" (`@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)` for
-another level) and is deleted afterwards. `second_node` adds a node for one test, `machines` adds and loses several;
-`bare` is a cluster without operators.
+another level) and is deleted afterwards. `second_node` adds a node for the tests of one file, `machines` adds and loses
+several; `bare` is a cluster without operators.
 
 Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (kind, k3d, a real cluster); its operators
 are yours, images get in by CLSP_TEST_IMPORT, tests make namespaces of their own and leave nothing, and what only a
@@ -43,6 +43,7 @@ from tests.cluster.harness.operators import kueue as kueue_operator
 from tests.cluster.harness.operators import prometheus as prometheus_operator
 from tests.cluster.harness.operators import trainer as trainer_operator
 from tests.cluster.harness.platform import add_operator
+from tests.cluster.harness.record import Started
 from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, new_name, of_the_user
 from tests.cluster.old_kserve import old_image
 from tests.cluster.role_images import import_images
@@ -120,7 +121,7 @@ def namespace(request: pytest.FixtureRequest, cluster: Access) -> Iterator[str]:
 
 @dataclass
 class Machines:
-    """Further nodes of the session's cluster; what is left of them at the end of the test is taken away."""
+    """Further nodes of the session's cluster; what is left of them after the tests of a file is taken away."""
 
     owned: Cluster
     held: list[Node] = field(default_factory=list)
@@ -138,9 +139,9 @@ class Machines:
         self.owned.remove_node(node)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def machines(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Machines]:
-    """Nodes that come and go within one test; only where the session booted its cluster."""
+    """Nodes that come and go within one file; only where the session booted its cluster."""
     owned = request.config.stash.get(OWNED, None)
     if owned is None:
         pytest.skip("nodes can be added to a cluster that the session booted only")
@@ -152,21 +153,22 @@ def machines(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Machin
             machines.lose(node)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def second_node(machines: Machines) -> Node:
-    """A second node with the base images, for one test."""
+    """A second node with the base images."""
     return machines.add()
 
 
 @pytest.fixture(scope="session")
 def role_images(cluster: Access) -> Callable[..., None]:
-    """Builds the images of these roles from this checkout and gives them to the nodes, each once a session."""
-    there: set[str] = set()
+    """Builds the images of these roles from this checkout and gives them to the nodes, each once to each node."""
+    there: set[tuple[str, Started | None]] = set()
 
     def provide(*roles: str) -> None:
-        if missing := [role for role in roles if role not in there]:
+        wanted = {(role, node.init) for role in roles for node in cluster.nodes} or {(role, None) for role in roles}
+        if missing := [role for role in roles if role in {role for role, _ in wanted - there}]:
             import_images(cluster, *missing)
-            there.update(missing)
+            there.update(wanted)
 
     return provide
 
