@@ -18,8 +18,9 @@ several; `bare` is a cluster without operators.
 
 Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (kind, k3d, a real cluster); its operators
 are yours, images get in by CLSP_TEST_IMPORT, tests make namespaces of their own and leave nothing, and what only a
-cluster on this machine can carry says so and is skipped. CLSP_TEST_CLUSTER names one that `make cluster-up` left
-running, which saves a minute a run; otherwise one is booted for the session and removed.
+cluster on this machine can carry says so and is skipped (a run that was killed leaves namespaces: `kubectl delete
+namespace -l clsp-test=true`). CLSP_TEST_CLUSTER names one that `make cluster-up` left running, which saves a minute a
+run; otherwise one is booted for the session and removed.
 """
 
 import os

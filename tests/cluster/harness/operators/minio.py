@@ -61,7 +61,7 @@ def image() -> Image:
 def server(access_key: str, secret_key: str, namespace: str = NAMESPACE) -> list[Object]:
     """Namespace, Secret, Deployment and Service; the data live as long as the pod."""
     meta = {"name": "minio", "namespace": namespace, "labels": LABELS}
-    enforced = {"pod-security.kubernetes.io/enforce": "restricted"}
+    enforced = {"pod-security.kubernetes.io/enforce": "restricted", "clsp-test": "true"}
     container = {
         "name": "minio",
         "image": IMAGE,
