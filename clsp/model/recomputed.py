@@ -1,7 +1,7 @@
 """Linear work on values that are cheap to make: kept for the way back is what they are made of, not they themselves.
 
 A Zipformer's activations and gates are as large as what enters them. Recomputing them costs one elementwise pass;
-keeping them costs a third of the memory of a training step. Forward values are those of the plain composition.
+keeping them costs a third of the memory of a large training step. Forward values are those of the plain composition.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, linear
 
+KEPT_BYTES = 2**24  # values smaller than this are kept: making them again costs more than they do
 Gradients = Sequence[Tensor | None]
 Make = Callable[[], Tensor]
 
@@ -59,20 +60,22 @@ class _Recomputed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, made: Made, used: Used, *tensors: Tensor) -> Tensor:
         ctx.made, ctx.used = made, used
-        ctx.save_for_backward(*tensors)
-        return used.value(made.value(*tensors[: made.inputs]), *tensors[made.inputs :])
+        values, weights = made.value(*tensors[: made.inputs]), tensors[made.inputs :]
+        kept = (values,) if weights and values.nbytes < KEPT_BYTES else ()
+        ctx.save_for_backward(*tensors, *kept)
+        return used.value(values, *weights)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        parts, weights = saved[: ctx.made.inputs], saved[ctx.made.inputs :]
+        saved, count = ctx.saved_tensors, len(ctx.needs_input_grad) - 2
+        parts, weights, kept = saved[: ctx.made.inputs], saved[ctx.made.inputs : count], saved[count:]
         needed = ctx.needs_input_grad[2:]
         needed = (any(needed[: len(parts)]), *needed[len(parts) :])
         # Under autocast the gradient has the type that the values were used in.
         like = gradients[0].dtype
         weights = tuple(weight.to(like) for weight in weights)
         to_values, *to_weights = ctx.used.gradients(
-            gradients[0], needed, lambda: ctx.made.value(*parts).to(like), *weights
+            gradients[0], needed, lambda: (kept[0] if kept else ctx.made.value(*parts)).to(like), *weights
         )
         to_parts = (None,) * len(parts) if to_values is None else ctx.made.gradients(to_values, *parts)
         return None, None, *to_parts, *to_weights

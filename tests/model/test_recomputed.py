@@ -40,8 +40,10 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("kept_bytes", [0, 2**24])
 @pytest.mark.parametrize("case", CASES)
-def test_gradients(case):
+def test_gradients(case, kept_bytes, monkeypatch):
+    monkeypatch.setattr("clsp.model.recomputed.KEPT_BYTES", kept_bytes)
     torch.manual_seed(0)
     made, used, parts, weights = CASES[case]
     tensors = [part if isinstance(part, torch.Tensor) else values(*part) for part in (*parts, *weights)]
@@ -65,7 +67,8 @@ def test_bias_norm_has_the_gradient_of_its_formula():
     assert torch.autograd.gradcheck(lambda x, *_: norm(x), (values(2, 3, 4), norm.bias, norm.log_scale))
 
 
-def test_only_what_the_values_are_made_of_is_kept():
+def test_only_what_large_values_are_made_of_is_kept(monkeypatch):
+    monkeypatch.setattr("clsp.model.recomputed.KEPT_BYTES", 0)
     kept = []
     tensors = values(2, 5, 4), values(2, 5, 4), values(3, 4), values(3)
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
