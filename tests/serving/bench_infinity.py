@@ -1,0 +1,173 @@
+"""Our text side beside Infinity and a bare loop, on one encoder of RoBERTa-base's size, in turns.
+
+``python -m tests.serving.bench_infinity PROGRAM [ROUNDS]``, where PROGRAM is ``infinity_emb`` of an environment of its
+own (``infinity-emb[torch,server]``, ``transformers<4.49``); prints JSON. Each way is asked for the same 256 texts of
+mixed length: all in one request, and by 32 clients with one text a request.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import httpx
+import numpy as np
+import torch
+from transformers import RobertaConfig, RobertaModel
+
+from clsp.config.serving import ServeSettings
+from clsp.data.tokenizer import train_tokenizer
+from clsp.export import save_model
+from clsp.model import DualEncoder, preset
+from clsp.model.loading import load_model
+from serving.launch import running_server, stop_server
+
+TEXTS, CLIENTS, LONGEST = 256, 32, 128
+_WORDS = ("calm", "bright", "elderly", "quick", "soft", "deep", "whispering", "angry", "slow", "warm")
+_START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Way:
+    """A server that embeds texts: where, and the name of its model."""
+
+    url: str
+    model: str
+
+    def body(self, texts: list[str]) -> dict[str, object]:
+        return {"model": self.model, "input": texts}
+
+
+def main(program: str, rounds: int) -> None:
+    """Print texts a second of each way and how they relate, round by round."""
+    texts = mixed_texts()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_models(folder, texts)
+        with running_server(str(folder / "ours"), ServeSettings(access_log=False, grpc=False)) as place:
+            ours = Way(f"{place.url}/v1", "ours")
+            with infinity(program, folder / "roberta") as theirs:
+                model = load_model(folder / "ours")
+                ways: dict[str, Callable[[], float]] = {
+                    "bare": lambda: timed(lambda: model.encode_text(texts)),
+                    "ours_one_request": lambda: timed(lambda: ask(ours, texts)),
+                    "infinity_one_request": lambda: timed(lambda: ask(theirs, texts)),
+                    "ours_clients": lambda: timed(lambda: asyncio.run(ask_one_by_one(ours, texts))),
+                    "infinity_clients": lambda: timed(lambda: asyncio.run(ask_one_by_one(theirs, texts))),
+                }
+                for way in ways.values():
+                    way()  # the first of each is not counted
+                turns = [{name: TEXTS / way() for name, way in ways.items()} for _ in range(rounds)]
+    json.dump(summary(turns), sys.stdout, indent=2)
+
+
+def summary(turns: list[dict[str, float]]) -> dict[str, object]:
+    """Medians in texts a second, and medians of the ratios of each round."""
+
+    def ratio(one: str, other: str) -> float:
+        return round(statistics.median(turn[one] / turn[other] for turn in turns), 3)
+
+    rates = {name: round(statistics.median(turn[name] for turn in turns), 2) for name in turns[0]}
+    pairs = [(f"{name}_{kind}", "bare") for kind in ("one_request", "clients") for name in ("ours", "infinity")]
+    pairs += [(f"ours_{kind}", f"infinity_{kind}") for kind in ("one_request", "clients")]
+    return {
+        "threads": torch.get_num_threads(),
+        "rounds": len(turns),
+        "texts_per_second": rates,
+        "ratios": {f"{one} / {other}": ratio(one, other) for one, other in pairs},
+    }
+
+
+def mixed_texts() -> list[str]:
+    """Descriptions of 4 to 80 words."""
+    dice = np.random.default_rng(0)
+    return [" ".join(dice.choice(_WORDS, int(dice.integers(4, 81)))) for _ in range(TEXTS)]
+
+
+def write_models(folder: Path, texts: list[str]) -> None:
+    """The same text tower as a model of ours and as a RoBERTa directory, with one tokenizer."""
+    shape = preset("clsp-base").text
+    config = preset("tiny").model_copy(update={"text": shape})
+    torch.manual_seed(0)
+    towers = DualEncoder(config)
+    save_model(folder / "ours", towers, config)
+    roberta = RobertaModel(RobertaConfig(**shape), add_pooling_layer=False)
+    roberta.load_state_dict(towers.text_encoder.state_dict(), strict=False)
+    roberta.save_pretrained(folder / "roberta")
+    for name in ("ours", "roberta"):
+        train_tokenizer(texts, 400, folder / name, LONGEST)
+    settings = folder / "roberta" / "tokenizer_config.json"
+    older = json.loads(settings.read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}  # its name before 5.0
+    settings.write_text(json.dumps(older))
+
+
+@contextmanager
+def infinity(program: str, model: Path) -> Iterator[Way]:
+    """Infinity with torch in float32 on the CPU, everything else as it comes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, "v2", "--model-id", str(model), "--served-model-name", "theirs", "--engine", "torch"]
+    command += ["--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", str(port)]
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=offline)
+    way = Way(f"http://127.0.0.1:{port}", "theirs")
+    try:
+        wait_ready(way, child)
+        yield way
+    finally:
+        stop_server(child, 10)
+
+
+def wait_ready(way: Way, child: subprocess.Popen[bytes]) -> None:
+    """Until the server answers; an error when its process ends or the time is over."""
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and child.poll() is None:
+        try:
+            if httpx.get(f"{way.url}/health", trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    raise SystemExit(f"Infinity did not start (exit code {child.poll()}); run it by hand to see why")
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that ``work`` took."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def ask(way: Way, texts: list[str]) -> None:
+    """All texts in one request."""
+    answer = httpx.post(f"{way.url}/embeddings", json=way.body(texts), timeout=300, trust_env=False).raise_for_status()
+    if len(answer.json()["data"]) != len(texts):
+        raise SystemExit("an answer lacks vectors")
+
+
+async def ask_one_by_one(way: Way, texts: list[str]) -> None:
+    """Clients that each send one text, and the next when it was answered."""
+    left = iter(texts)
+
+    async def client(http: aiohttp.ClientSession) -> None:
+        for text in left:
+            async with http.post(f"{way.url}/embeddings", json=way.body([text])) as answer:
+                answer.raise_for_status()
+                await answer.read()
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as http:
+        await asyncio.gather(*(client(http) for _ in range(CLIENTS)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3)
