@@ -23,6 +23,7 @@ class Fake:
     """Embeds a clip as its length; waits at ``gate``; fails on clips of 13 samples; remembers its batches."""
 
     dimension = 1
+    device = torch.device("cpu")
 
     def __init__(self):
         self.gate = threading.Event()
