@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from tests.chart.rendering import find, render
 from tests.cluster.harness.access import Access
+from tests.cluster.harness.waiting import until
 from tests.cluster.old_kserve import CRD, old_controller, old_kserve
 from tests.cluster.own_pods import SECRET, store_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
+ROLES = ("step", "trainer", "embedder")
 
 CPU = dict.fromkeys(("annotate", "verify", "train", "serve", "steps"), "cpu")
 CANARY = {"model": {"uri": "clsp/v2"}, "canary": {"enabled": True, "uri": "clsp/v3"}}
@@ -66,8 +68,15 @@ def by_part(text: str) -> Findings:
     return {finding["part"]: finding for finding in orjson.loads(text)}
 
 
+def is_told(cluster: Access, role: str) -> bool:
+    """Whether a node's status lists the image of ``role`` yet: a kubelet tells of new ones a while later."""
+    nodes = cluster.kubectl.get("nodes")["items"]
+    return any(f"-{role}:" in name for node in nodes for image in node["status"]["images"] for name in image["names"])
+
+
 def test_as_a_job_of_the_release_all_is_in_order(cluster, namespace, installed, role_images):
-    role_images("step", "trainer", "embedder")
+    role_images(*ROLES)
+    until("the nodes tell of the images", lambda: all(is_told(cluster, role) for role in ROLES), 120)
     kubectl = cluster.kubectl.within(namespace)
     for name, extra in (("table", []), ("json", ["--json"])):
         spec = copy.deepcopy(find(installed, "Pod", "-doctor")["spec"])

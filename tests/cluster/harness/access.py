@@ -3,6 +3,7 @@
 import os
 import secrets
 import shlex
+import socket
 import subprocess
 import threading
 from collections import deque
@@ -16,6 +17,7 @@ from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.loading import load_archive
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.operators.minio import ObjectStore
+from tests.cluster.harness.waiting import until
 
 FORWARDING = "Forwarding from 127.0.0.1:"
 
@@ -75,10 +77,21 @@ class Access:
         """A URL at which this machine reaches the Service: balanced over its pods only in a booted cluster."""
         inside = self.kubectl.within(namespace)
         if self.nodes:
-            yield f"http://{inside.get('service', service)['spec']['clusterIP']}:{port}"
+            address = inside.get("service", service)["spec"]["clusterIP"]
+            until(f"nodes lead to {service}", lambda: listens(address, port), 120)
+            yield f"http://{address}:{port}"
             return
         with forwarded(inside, f"service/{service}", port) as url:
             yield url
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether a connection is taken there: a node learns of a Service's ready pods a moment after their readiness."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
