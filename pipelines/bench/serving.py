@@ -230,8 +230,12 @@ def _speech(plan: Plan) -> Work:
     return Work(clips, [len(clip) / SAMPLING_RATE for clip in clips], bodies)
 
 
-def _text(plan: Plan) -> Work:
-    """Descriptions of 4 to 40 words."""
+def descriptions(count: int, longest: int) -> list[str]:
+    """Texts of 4 to ``longest`` words, the same ones every time."""
     dice = np.random.default_rng(0)
-    texts = [" ".join(dice.choice(_WORDS, int(dice.integers(4, 41)))) for _ in range(plan.inputs)]
+    return [" ".join(dice.choice(_WORDS, int(dice.integers(4, longest + 1)))) for _ in range(count)]
+
+
+def _text(plan: Plan) -> Work:
+    texts = descriptions(plan.inputs, 40)
     return Work(texts, [1.0] * len(texts), [orjson.dumps({"input": [text]}) for text in texts])

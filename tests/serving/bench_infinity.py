@@ -16,12 +16,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import httpx
-import numpy as np
+import orjson
 import torch
 from transformers import RobertaConfig, RobertaModel
 
@@ -30,45 +28,42 @@ from clsp.data.tokenizer import train_tokenizer
 from clsp.export import save_model
 from clsp.model import DualEncoder, preset
 from clsp.model.loading import load_model
+from pipelines.bench.load import Target, saturate
+from pipelines.bench.serving import descriptions
 from serving.launch import running_server, stop_server
 
-TEXTS, CLIENTS, LONGEST = 256, 32, 128
-_WORDS = ("calm", "bright", "elderly", "quick", "soft", "deep", "whispering", "angry", "slow", "warm")
+MODEL = "clsp"
+TEXTS, CLIENTS, LONGEST, LONGEST_WORDS = 256, 32, 128, 80
 _START_SECONDS = 120
-
-
-@dataclass(frozen=True)
-class Way:
-    """A server that embeds texts: where, and the name of its model."""
-
-    url: str
-    model: str
-
-    def body(self, texts: list[str]) -> dict[str, object]:
-        return {"model": self.model, "input": texts}
 
 
 def main(program: str, rounds: int) -> None:
     """Print texts a second of each way and how they relate, round by round."""
-    texts = mixed_texts()
+    texts = descriptions(TEXTS, LONGEST_WORDS)
+    whole, single = [body(texts)], [body([text]) for text in texts]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_models(folder, texts)
-        with running_server(str(folder / "ours"), ServeSettings(access_log=False, grpc=False)) as place:
-            ours = Way(f"{place.url}/v1", "ours")
+        with running_server(str(folder / "ours"), ServeSettings(name=MODEL, access_log=False, grpc=False)) as place:
+            ours = place.url
             with infinity(program, folder / "roberta") as theirs:
                 model = load_model(folder / "ours")
                 ways: dict[str, Callable[[], float]] = {
                     "bare": lambda: timed(lambda: model.encode_text(texts)),
-                    "ours_one_request": lambda: timed(lambda: ask(ours, texts)),
-                    "infinity_one_request": lambda: timed(lambda: ask(theirs, texts)),
-                    "ours_clients": lambda: timed(lambda: asyncio.run(ask_one_by_one(ours, texts))),
-                    "infinity_clients": lambda: timed(lambda: asyncio.run(ask_one_by_one(theirs, texts))),
+                    "ours_one_request": lambda: timed(lambda: ask(ours, whole)),
+                    "infinity_one_request": lambda: timed(lambda: ask(theirs, whole)),
+                    "ours_clients": lambda: timed(lambda: ask(ours, single)),
+                    "infinity_clients": lambda: timed(lambda: ask(theirs, single)),
                 }
                 for way in ways.values():
                     way()  # the first of each is not counted
                 turns = [{name: TEXTS / way() for name, way in ways.items()} for _ in range(rounds)]
     json.dump(summary(turns), sys.stdout, indent=2)
+
+
+def body(texts: list[str]) -> bytes:
+    """A request of either server."""
+    return orjson.dumps({"model": MODEL, "input": texts})
 
 
 def summary(turns: list[dict[str, float]]) -> dict[str, object]:
@@ -86,12 +81,6 @@ def summary(turns: list[dict[str, float]]) -> dict[str, object]:
         "texts_per_second": rates,
         "ratios": {f"{one} / {other}": ratio(one, other) for one, other in pairs},
     }
-
-
-def mixed_texts() -> list[str]:
-    """Descriptions of 4 to 80 words."""
-    dice = np.random.default_rng(0)
-    return [" ".join(dice.choice(_WORDS, int(dice.integers(4, 81)))) for _ in range(TEXTS)]
 
 
 def write_models(folder: Path, texts: list[str]) -> None:
@@ -112,29 +101,30 @@ def write_models(folder: Path, texts: list[str]) -> None:
 
 
 @contextmanager
-def infinity(program: str, model: Path) -> Iterator[Way]:
+def infinity(program: str, model: Path) -> Iterator[str]:
     """Infinity with torch in float32 on the CPU, everything else as it comes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [program, "v2", "--model-id", str(model), "--served-model-name", "theirs", "--engine", "torch"]
-    command += ["--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", str(port)]
+    command = [program, "v2", "--model-id", str(model), "--served-model-name", MODEL, "--engine", "torch"]
+    command += ["--url-prefix", "/v1", "--device", "cpu", "--dtype", "float32"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=offline)
-    way = Way(f"http://127.0.0.1:{port}", "theirs")
+    url = f"http://127.0.0.1:{port}"
     try:
-        wait_ready(way, child)
-        yield way
+        wait_ready(url, child)
+        yield url
     finally:
         stop_server(child, 10)
 
 
-def wait_ready(way: Way, child: subprocess.Popen[bytes]) -> None:
+def wait_ready(url: str, child: subprocess.Popen[bytes]) -> None:
     """Until the server answers; an error when its process ends or the time is over."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and child.poll() is None:
         try:
-            if httpx.get(f"{way.url}/health", trust_env=False).is_success:
+            if httpx.get(f"{url}/health", trust_env=False).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.2)
@@ -148,25 +138,11 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def ask(way: Way, texts: list[str]) -> None:
-    """All texts in one request."""
-    answer = httpx.post(f"{way.url}/embeddings", json=way.body(texts), timeout=300, trust_env=False).raise_for_status()
-    if len(answer.json()["data"]) != len(texts):
-        raise SystemExit("an answer lacks vectors")
-
-
-async def ask_one_by_one(way: Way, texts: list[str]) -> None:
-    """Clients that each send one text, and the next when it was answered."""
-    left = iter(texts)
-
-    async def client(http: aiohttp.ClientSession) -> None:
-        for text in left:
-            async with http.post(f"{way.url}/embeddings", json=way.body([text])) as answer:
-                answer.raise_for_status()
-                await answer.read()
-
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as http:
-        await asyncio.gather(*(client(http) for _ in range(CLIENTS)))
+def ask(url: str, bodies: list[bytes]) -> None:
+    """Clients that each send a request, and the next when it was answered; an error when one was not."""
+    outcomes = asyncio.run(saturate(Target(url, bodies), CLIENTS, len(bodies)))
+    if any(outcome.status != 200 for outcome in outcomes):
+        raise SystemExit("a request was not answered")
 
 
 if __name__ == "__main__":
