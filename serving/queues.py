@@ -10,7 +10,7 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, islice
+from itertools import accumulate, count, islice
 from typing import Any
 
 import numpy as np
@@ -171,15 +171,23 @@ class Queue:
 def choose_batch(lengths: Sequence[int], batching: Batching) -> list[int]:
     """Places of the items that go with the first: the largest run in order of length that costs and wastes little."""
     order = sorted(range(len(lengths)), key=lambda place: (lengths[place], place))
+    sizes = [lengths[place] for place in order]
+    sums = [0, *accumulate(sizes)]
     lead = order.index(0)
-    best, most = (lead, lead), lengths[0]
+    best, most = (lead, lead), sizes[lead]
+    end = lead  # the longest run from ``low`` grows as ``low`` does, so going down it only shrinks
+    while end + 1 < len(sizes) and sizes[end + 1] * (end - lead + 2) <= batching.budget:
+        end += 1
     for low in range(lead, -1, -1):
-        total = sum(lengths[order[place]] for place in range(low, lead))
-        for high in range(lead, len(order)):
-            total += lengths[order[high]]
-            padded = lengths[order[high]] * (high - low + 1)
-            if padded > batching.budget:
+        while end > lead and sizes[end] * (end - low + 1) > batching.budget:
+            end -= 1
+        if sizes[end] * (end - low + 1) > batching.budget:
+            break
+        for high in range(end, lead - 1, -1):
+            total = sums[high + 1] - sums[low]
+            if total <= most:
                 break
-            if total >= batching.fill * padded and total > most:
+            if total >= batching.fill * sizes[high] * (high - low + 1):
                 best, most = (low, high), total
+                break
     return sorted(order[best[0] : best[1] + 1])

@@ -66,12 +66,12 @@ class ServeSettings(Section):
         0, ge=0, description="Padded tokens in one forward; 0 is what is fastest: 1024 on a CPU, else 16384"
     )
     batch_forward_seconds: float = Field(
-        0.25, gt=0, description="A forward of several inputs holds no more than is expected to take this long"
+        1.0, gt=0, description="A forward of several inputs holds no more than is expected to take this long"
     )
     max_queued_seconds: float = Field(1800.0, gt=0, description="Audio waiting for the device beyond this gets 429")
     max_queued_tokens: int = Field(2**20, ge=1, description="Tokens waiting for the device beyond this get 429")
-    batch_window: int = Field(64, ge=1, description="Waiting inputs among which those of similar length are batched")
-    batch_fill: float = Field(0.7, ge=0, le=1, description="Least useful share of a padded batch of several inputs")
+    batch_window: int = Field(256, ge=1, description="Waiting inputs among which those of similar length are batched")
+    batch_fill: float = Field(0.85, ge=0, le=1, description="Least useful share of a padded batch of several inputs")
     deadline_seconds: float = Field(30.0, gt=0, description="A request whose answer would come later gets 429")
     admission_share: float = Field(
         0.7, gt=0, le=1, description="Share of its deadline within which a request must be expected to be done"
