@@ -6,18 +6,16 @@ import shutil
 import subprocess
 import time
 
-import grpc
 import httpx
 import numpy as np
 import psutil
 import pytest
-from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
-from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
 from serving.client import audio_part
 from serving.launch import running_server
 from tests.serving.conftest import SETTINGS
-from tests.tiny_model import TEXTS, encoded, tone
+from tests.serving.soak import mixed_load
+from tests.tiny_model import TEXTS, encoded
 
 
 @pytest.fixture(scope="module")
@@ -60,28 +58,6 @@ def test_curl(place):
     assert head.startswith("HTTP/1.1 200")
     assert "x-request-id:" in head.lower()
     assert len(json.loads(body)["data"]) == len(TEXTS)
-
-
-def mixed_load(place, count: int) -> None:
-    """Requests of every protocol, good and bad, four at a time."""
-    sound = encoded(tone(0.5))
-    contents = pb.InferTensorContents(bytes_contents=[TEXTS[0].encode()])
-    tensor = pb.ModelInferRequest.InferInputTensor(name="text", datatype="BYTES", shape=[1], contents=contents)
-    with (
-        httpx.Client(base_url=place.url, timeout=60, trust_env=False) as http,
-        grpc.insecure_channel(place.grpc) as channel,
-        concurrent.futures.ThreadPoolExecutor(4) as pool,
-    ):
-        stub = GRPCInferenceServiceStub(channel)
-        kinds = (
-            lambda: http.post("/v1/embeddings", json={"input": [TEXTS[1], audio_part(sound)]}).status_code == 200,
-            lambda: http.post("/v1/models/clsp:predict", json={"instances": TEXTS}).status_code == 200,
-            lambda: bool(stub.ModelInfer(pb.ModelInferRequest(model_name="clsp", inputs=[tensor])).outputs),
-            lambda: http.post("/v1/embeddings", json={"input": [audio_part(sound[:200])]}).status_code == 400,
-            lambda: httpx.get(f"{place.url}/metrics").status_code == 200,
-        )
-        asked = [pool.submit(kinds[number % len(kinds)]) for number in range(count)]
-        assert all(each.result() for each in asked)
 
 
 def test_nothing_grows_in_a_short_soak(place):
