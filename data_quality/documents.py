@@ -31,26 +31,27 @@ _INDEX, _ROWS = "index.html", "rows.html"
 Examples = Mapping[str, Mapping[str, Mapping[str, Any]]]  # rows by suite and id, their texts escaped
 
 
-def collect_pages(context: Any, results: Sequence[RuleResult], examples: Examples) -> dict[str, bytes]:
+def collect_pages(context: Any, results: Sequence[RuleResult], examples: Examples, drift: str) -> dict[str, bytes]:
     """Build the Data Docs of a GX file context and return their pages by relative path.
 
-    Rows that results name are shown whole, on a page of their own, from ``examples``.
+    Rows that results name are shown whole, on a page of their own, from ``examples``; ``drift`` says in words what
+    the data set was held against.
     """
     context.build_data_docs()
     site = Path(context.root_directory) / "uncommitted" / "data_docs" / "local_site"
     pages = {page.relative_to(site).as_posix(): page.read_text() for page in sorted(site.rglob("*.html"))}
-    pages[_INDEX] = index_page(results, pages)
+    pages[_INDEX] = index_page(results, pages, drift)
     pages[_ROWS] = rows_page(results, examples)
     style = _resource("documents.css")
     return {path: clean_page(page, style).encode() for path, page in pages.items()}
 
 
-def index_page(results: Sequence[RuleResult], pages: Mapping[str, str]) -> str:
+def index_page(results: Sequence[RuleResult], pages: Mapping[str, str], drift: str) -> str:
     """The page of all rules, with a link to the page of each suite."""
     suites = {path.split("/")[1]: path for path in pages if path.startswith("validations/")}
     ordered = {name: suites[name] for name in dict.fromkeys(result.rule.partition(".")[0] for result in results)}
     template = Environment(autoescape=True, trim_blocks=True).from_string(_resource("index.html.j2"))
-    return template.render(results=results, suites=ordered)
+    return template.render(results=results, suites=ordered, drift=drift)
 
 
 def rows_page(results: Sequence[RuleResult], examples: Examples) -> str:

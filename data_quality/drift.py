@@ -5,8 +5,26 @@ from typing import Any
 
 import numpy as np
 
+from data_quality.thresholds import ExampleThresholds
+
+DRIFTING = ("duration_s", "caption_words")
 _BINS = 10
 _LEAST_SHARE = 1e-4  # an empty bin would make the index infinite
+
+
+def drift_judged(limits: ExampleThresholds, name: str, here: int, there: int) -> tuple[bool, str]:
+    """Whether the drift of ``here`` examples from the ``there`` of data set ``name`` is judged, and that in words."""
+    least, which = limits.min_examples_for_drift, f"data set {name[:12]}"
+    if not name:
+        return False, "Drift is not judged: there is no data set that was accepted before."
+    if not limits.max_drift:
+        return False, f"Drift against {which} is not judged: examples.max_drift holds no limit."
+    if min(here, there) < least:
+        return False, (
+            f"Drift against {which} is not judged: {here:,} examples here and {there:,} there,"
+            f" of each {least:,} are needed."
+        )
+    return True, f"Drift is judged against {which}, of {there:,} examples."
 
 
 def reference_bins(values: Any) -> tuple[list[float], list[float]]:

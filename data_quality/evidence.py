@@ -2,20 +2,30 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from clsp.records import Caption, Example, Failure, Segment, Verdict
 from clsp.storage.rows import in_chunks
 
 Row = TypeVar("Row")
+Row_co = TypeVar("Row_co", covariant=True)
 BATCH_ROWS = 25_000
+
+
+class Rows(Protocol[Row_co]):
+    """Rows whose number is known before they are read."""
+
+    def __iter__(self) -> Iterator[Row_co]: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What the steps up to validate gave; every table can be read several times, in the same order.
 
-    ``accepted`` are captions that passed, ``failures`` those of verify.
+    ``accepted`` are captions that passed, ``failures`` those of verify. ``baseline`` are the examples of the data set
+    that these are held against, and ``baseline_name`` says which it is; no rows and no name where there is none.
     """
 
     segments: Iterable[Segment]
@@ -23,8 +33,9 @@ class Evidence:
     verdicts: Iterable[Verdict]
     accepted: Iterable[Caption]
     failures: Iterable[Failure]
-    examples: Iterable[Example]
-    baseline: Iterable[Example] = ()  # of the data set that the examples are held against, if any
+    examples: Rows[Example]
+    baseline: Rows[Example] = ()
+    baseline_name: str = ""
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -18,8 +18,9 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from data_quality.crossings import cross
 from data_quality.documents import collect_pages
+from data_quality.drift import drift_judged
 from data_quality.evidence import Evidence
-from data_quality.frames import baseline, frames
+from data_quality.frames import drifting_values, frames
 from data_quality.judgement import Judgement, RuleResult
 from data_quality.spool import TextSpool
 from data_quality.suite_run import SuiteRun
@@ -42,7 +43,8 @@ class Gate:
         """
         with TextSpool() as transcripts, tempfile.TemporaryDirectory(prefix="clsp-quality-") as folder, _silence():
             crossings = cross(evidence, transcripts)
-            demands = rules(self._thresholds, [*map(html.escape, crossings.verdicts.items)], baseline(evidence))
+            drift, earlier = self._drift(evidence)
+            demands = rules(self._thresholds, [*map(html.escape, crossings.verdicts.items)], earlier)
             context = _context(Path(folder))
             tables = frames(evidence, crossings)
             judged = {
@@ -55,8 +57,14 @@ class Gate:
                 suite: {_named(name): row for _, tally in held for name, row in tally.rows}
                 for suite, held in judged.items()
             }
-            pages = collect_pages(context, results, examples) if documents else {}
-        return Judgement(tuple(results), pages)
+            pages = collect_pages(context, results, examples, drift) if documents else {}
+        return Judgement(tuple(results), pages, drift)
+
+    def _drift(self, evidence: Evidence) -> tuple[str, dict[str, Any]]:
+        """Words about drift, and the values that it is judged against, if it is."""
+        here, there = len(evidence.examples), len(evidence.baseline)
+        judged, words = drift_judged(self._thresholds.examples, evidence.baseline_name, here, there)
+        return words, drifting_values(evidence.baseline) if judged else {}
 
 
 def _result(rule: Rule, tally: Tally) -> RuleResult:

@@ -42,10 +42,11 @@ class RuleResult:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All results, and the Data Docs as files by relative path ('' pages when none were asked for)."""
+    """All results, the Data Docs as files by relative path (none where none were asked for), and words on drift."""
 
     results: tuple[RuleResult, ...]
     pages: Mapping[str, bytes]
+    drift: str
 
     @property
     def failed(self) -> tuple[RuleResult, ...]:
@@ -56,14 +57,17 @@ class Judgement:
         """Raise ``QualityError`` naming every failing rule, its count and its rows; ``documents`` is where to look."""
         if self.failed:
             look = f"open {documents}" if documents else "look at the rows named"
+            change = "change quality.thresholds if the data is right"
+            if any(result.rule.startswith("examples.drift/") for result in self.failed):
+                change += ", or give data of another kind a name of its own by quality.dataset"
             raise QualityError(
-                "data quality: " + "; ".join(map(str, self.failed)),
-                hint=f"{look}; repair the data, or change quality.thresholds if the data is right",
+                "data quality: " + "; ".join(map(str, self.failed)), hint=f"{look}; repair the data, or {change}"
             )
 
     def summary(self) -> dict[str, JsonValue]:
         """The results as plain JSON."""
         return {
             "passed": not self.failed,
+            "drift": self.drift,
             "rules": [{**asdict(result), "rows": [*result.rows]} for result in self.results],
         }

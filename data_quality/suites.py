@@ -282,7 +282,7 @@ def _drift_rules(thresholds: Thresholds, baseline: Baseline) -> list[Rule]:
     return [
         _rule(
             f"examples.drift/{column}",
-            "The data set is like the one it is held against",
+            "The data set is like the one accepted before",
             ExpectColumnToBeStable,
             observe=partial(stability_index, shares=shares),
             column=column,

@@ -65,6 +65,7 @@ class ExampleThresholds(Section):
     max_seconds: float = Field(gt=0)
     min_by_split: dict[Split, int]
     max_drift: dict[Literal["duration_s", "caption_words"], float]
+    min_examples_for_drift: int = Field(ge=1)
 
 
 class Thresholds(Section):

@@ -6,6 +6,7 @@ from data_quality.evidence import Evidence
 
 LEVELS = ("soft", "even", "firm", "bright", "rough", "warm", "crisp", "breathy")
 COURSES = ("rises towards the end", "falls after a lively start", "stays level throughout", "swells in the middle")
+ANY_DRIFT = "examples: {min_examples_for_drift: 1}"  # thresholds that judge drift among 16 examples
 SPLITS = ("train", "train", "dev", "test")
 
 
@@ -63,4 +64,4 @@ def passing_evidence() -> Evidence:
     verdicts = tuple(verdict(one, "negation" if place % 8 == 1 else "") for place, one in enumerate(captions))
     accepted = tuple(one for one, judged in zip(captions, verdicts, strict=True) if judged.passed)
     examples = tuple(build_examples(segments, accepted))
-    return Evidence(segments, captions, verdicts, accepted, (), examples, baseline=examples)
+    return Evidence(segments, captions, verdicts, accepted, (), examples, baseline=examples, baseline_name="ba5e" * 16)

@@ -12,9 +12,10 @@ class QualitySettings(Section):
         "", description="YAML text whose keys replace those of the built-in thresholds; empty keeps them all"
     )
     dataset: str = Field(
-        "",
+        "default",
         pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$",
-        description="Name under which data sets follow one another: drift is judged against the last accepted of them",
+        description="Name under which the data sets of a store follow one another: drift is judged against the last "
+        "accepted of them; data of another kind gets a name of its own, and empty leaves it out of every series",
     )
     baseline: str = Field(
         "", description="Manifest of an accepted data set that drift is judged against instead; empty names none"

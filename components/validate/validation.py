@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from clsp.hashing import canonical_json
 from clsp.records import Caption, Example, Failure, Segment, Verdict
 from clsp.storage import ObjectStore
@@ -16,7 +18,7 @@ from clsp.storage.manifest import Counts, Shard, load_manifest
 from clsp.storage.slices import RowSlices
 from clsp.storage.steps import Outcome
 from components.validate.building import CAPTIONLESS, save_examples
-from data_quality.evidence import Evidence
+from data_quality.evidence import Evidence, Rows
 from data_quality.gate import Gate
 from data_quality.judgement import Judgement
 
@@ -42,6 +44,7 @@ def validate(
             failures=RowSlices(store, verified.of_kind("failures"), Failure),
             examples=RowSlices(store, [shard for shard in built if shard.kind == "examples"], Example),
             baseline=_baseline(store, baseline),
+            baseline_name=baseline,
         )
     )
     files = {f"docs/{path}": page for path, page in judgement.pages.items()}
@@ -53,7 +56,7 @@ def validate(
     return _outcome(store, len(known), built, judgement, files)
 
 
-def _baseline(store: ObjectStore, name: str) -> Iterable[Example]:
+def _baseline(store: ObjectStore, name: str) -> Rows[Example]:
     return RowSlices(store, load_manifest(store, name).of_kind("examples"), Example) if name else ()
 
 
@@ -67,9 +70,11 @@ def _outcome(
         accepted=rows["examples"],
         rejected={CAPTIONLESS: rows["failures"]} if rows["failures"] else {},
     )
-    facts = {result.rule: round(result.observed, 6) for result in judgement.results}
+    facts: dict[str, JsonValue] = {result.rule: round(result.observed, 6) for result in judgement.results}
     shards = (*built, *_save(store, files))
-    return Outcome("examples", shards, counts, {"rules": len(judgement.results), "observed": facts})
+    return Outcome(
+        "examples", shards, counts, {"rules": len(judgement.results), "observed": facts, "drift": judgement.drift}
+    )
 
 
 def _save(store: ObjectStore, files: Mapping[str, bytes]) -> Iterable[Shard]:

@@ -21,6 +21,7 @@ def gather(store: ObjectStore, run_id: str, manifests: dict[str, str]) -> Report
         run_id=run_id,
         steps=steps,
         work=tuple(read_work(store, step) for step in steps),
+        quality=read_quality(outputs),
         clips=read_clips(outputs),
         stages=read_stages(outputs),
         scores=_scores(evaluation),
@@ -50,6 +51,12 @@ def read_model(outputs: Outputs) -> ModelView:
     infos = (manifest.info for manifest in outputs.manifests.values())
     info: dict[str, Any] = next((dict(info) for info in infos if {"version", "uri", "sha256"} <= set(info)), {})
     return ModelView(*(str(info.get(name, "")) for name in ("name", "version", "uri", "sha256")))
+
+
+def read_quality(outputs: Outputs) -> str:
+    """How many rules the data keeps, and what its drift was judged against."""
+    infos = [manifest.info for manifest in outputs.manifests.values() if "rules" in manifest.info]
+    return " ".join(f"The data keeps all {info['rules']} rules. {info.get('drift', '')}".strip() for info in infos)
 
 
 def _scores(evaluation: dict[str, Any]) -> tuple[ScoreView, ...]:

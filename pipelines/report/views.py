@@ -125,11 +125,15 @@ class OriginView:
 
 @dataclass(frozen=True)
 class ReportView:
-    """The whole report. ``work`` tells what each of ``steps`` cost the run that did it, which may be an earlier one."""
+    """The whole report. ``work`` tells what each of ``steps`` cost the run that did it, which may be an earlier one.
+
+    ``quality`` says how the data was judged, '' where it was not.
+    """
 
     run_id: str
     steps: tuple[StepReport, ...]
     work: tuple[StepReport, ...]
+    quality: str
     clips: tuple[ClipView, ...]
     stages: tuple[StageView, ...]
     scores: tuple[ScoreView, ...]

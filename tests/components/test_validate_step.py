@@ -1,5 +1,6 @@
 """The validate step over a store: examples and documents when the data is right, a stop when it is not."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import orjson
@@ -12,7 +13,8 @@ from clsp.storage.files import fetch_files
 from clsp.storage.manifest import Counts, Manifest, load_manifest, read_rows, save_manifest, save_rows
 from clsp.storage.steps import make_recipe
 from components.validate.main import run
-from tests.judged_rows import passing_evidence
+from components.validate.series import Acceptance, accept, baseline_of
+from tests.judged_rows import ANY_DRIFT, passing_evidence
 
 
 def keep(store, step, record, *shards):
@@ -36,9 +38,10 @@ def keep_parents(store, evidence):
     }
 
 
-def run_over(folder, evidence, settings="{}"):
-    store = open_store(str(folder))
-    name = run(store=store.uri, run_id="r", settings=settings, **keep_parents(store, evidence))
+def run_over(place, evidence, settings=None):
+    store = open_store(str(place))
+    chosen = orjson.dumps(settings or {}).decode()
+    name = run(store=store.uri, run_id="r", settings=chosen, **keep_parents(store, evidence))
     return store, name, load_manifest(store, name)
 
 
@@ -101,7 +104,7 @@ def test_a_failing_rule_stops_the_step_and_leaves_its_documents(tmp_path):
 
 
 def test_thresholds_of_the_settings_are_in_force(tmp_path):
-    strict = orjson.dumps({"thresholds": "examples: {max_seconds: 3.0}", "max_example_rows": 2}).decode()
+    strict = {"thresholds": "examples: {max_seconds: 3.0}", "max_example_rows": 2}
     with pytest.raises(QualityError, match=r"examples.duration .*: 5 of 16 rows break it: segment-011, segment-012\b"):
         run_over(tmp_path, passing_evidence(), strict)
 
@@ -110,27 +113,53 @@ def changed(evidence, change):
     return replace(evidence, segments=tuple(map(change, evidence.segments)))
 
 
-def test_a_data_set_is_held_against_the_one_accepted_last_under_its_name(tmp_path):
-    named, other = ('{"dataset": "speech"}', '{"dataset": "other"}')
+@pytest.fixture(params=["store", "s3_store"])
+def place(request):
+    """Where a store is: in a folder, and on a real S3 server."""
+    return request.getfixturevalue(request.param).uri
+
+
+def test_a_data_set_is_held_against_the_one_accepted_last(place):
+    few, other = ({"thresholds": ANY_DRIFT}, {"thresholds": ANY_DRIFT, "dataset": "other"})
     like, later = (
         changed(passing_evidence(), lambda one, licence=licence: replace(one, licence=licence)) for licence in "ab"
     )
     unlike = changed(passing_evidence(), lambda one: replace(one, duration_s=one.duration_s + 9))
-    store, first, manifest = run_over(tmp_path, passing_evidence(), named)
+    store, first, manifest = run_over(place, passing_evidence(), few)
     assert manifest.recipe.settings["baseline"] == ""
-    _, second, alike = run_over(tmp_path, like, named)
+    assert manifest.info["drift"] == "Drift is not judged: there is no data set that was accepted before."
+    _, second, alike = run_over(place, like, few)
     assert alike.recipe.settings["baseline"] == first
+    assert alike.info["drift"] == f"Drift is judged against data set {first[:12]}, of 16 examples."
     assert alike.info["observed"]["examples.drift/duration_s"] < 0.25
     with pytest.raises(QualityError, match=r"examples\.drift/duration_s"):
-        run_over(tmp_path, unlike, named)
-    assert run_over(tmp_path, unlike, other)[2].counts.accepted == 16
-    # The same work again is held against what it was held against, and found done; what is new, against the last.
-    assert run_over(tmp_path, passing_evidence(), named)[1] == first
-    assert run_over(tmp_path, later, named)[2].recipe.settings["baseline"] == second
-    assert len(list(store.list("datasets/speech/"))) == 3
+        run_over(place, unlike, few)
+    assert run_over(place, unlike, other)[2].counts.accepted == 16
+    # The same work again is held against what it was held against, and found done; what is new, against the last
+    # that was accepted, which what was refused is not.
+    assert run_over(place, passing_evidence(), few)[1] == first
+    assert run_over(place, later, few)[2].recipe.settings["baseline"] == second
+    assert len(list(store.list("datasets/default/"))) == 3
+
+
+def test_a_data_set_outside_every_series_is_held_against_none_and_none_is_held_against_it(tmp_path):
+    alone = {"dataset": ""}
+    store, _, manifest = run_over(tmp_path, passing_evidence(), alone)
+    assert manifest.recipe.settings["baseline"] == ""
+    assert not list(store.list("datasets/"))
+
+
+def test_data_sets_accepted_at_the_same_time_all_have_a_place(place):
+    store = open_store(place)
+    accepted = [Acceptance(f"work-{number // 2}", f"manifest-{number // 2}", "") for number in range(16)]
+    with ThreadPoolExecutor(len(accepted)) as pool:
+        [*pool.map(lambda one: accept(store, "default", one), accepted)]
+    held = [orjson.loads(store.get(key))["work"] for key in store.list("datasets/default/")]
+    assert sorted(held) == sorted({one.work for one in accepted})
+    assert baseline_of(store, "default", "new") == f"manifest-{held[-1].removeprefix('work-')}"
 
 
 def test_a_wrong_threshold_is_refused_before_anything_runs(tmp_path):
-    wrong = orjson.dumps({"thresholds": "examples: {max_second: 3.0}"}).decode()
+    wrong = {"thresholds": "examples: {max_second: 3.0}"}
     with pytest.raises(ConfigError, match=r"examples\.max_second"):
         run_over(tmp_path, passing_evidence(), wrong)

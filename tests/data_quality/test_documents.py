@@ -36,6 +36,13 @@ def test_there_is_a_page_a_suite_and_every_link_leads_to_one(pages):
     assert len(links) == len(suites)
 
 
+def test_pages_say_which_rows_they_are_about_and_what_drift_is_judged_against(pages, spoiled):
+    page = next(page.decode() for path, page in pages.items() if path.startswith("validations/accepted"))
+    assert f"accepted, {len(spoiled.accepted)} rows" in page
+    assert "None" not in page[: page.index("Statistics")]
+    assert "Drift is judged against data set ba5eba5eba5e, of 16 examples." in pages["index.html"].decode()
+
+
 def test_a_row_that_breaks_a_rule_is_one_click_away(pages, spoiled):
     links = set(re.findall(r'href="rows\.html#([^"]+)"', pages["index.html"].decode()))
     page = pages["rows.html"].decode()

@@ -10,7 +10,7 @@ from clsp.records import Failure
 from data_quality.evidence import Evidence
 from data_quality.gate import Gate
 from data_quality.thresholds import load_thresholds
-from tests.judged_rows import verdict
+from tests.judged_rows import ANY_DRIFT, verdict
 
 
 def spoil(rows, change, places=(0,)):
@@ -161,7 +161,9 @@ def test_the_error_says_what_to_do_and_keeps_texts_to_itself(gate, evidence):
 
 def test_a_rule_about_the_table_says_what_was_observed(gate, evidence):
     judgement = gate.judge(
-        SPOILED["examples.split_size/dev"](replace(evidence, baseline=())), documents=False, only={"examples"}
+        SPOILED["examples.split_size/dev"](replace(evidence, baseline=(), baseline_name="")),
+        documents=False,
+        only={"examples"},
     )
     assert [str(result) for result in judgement.failed] == [
         "examples.split_size/dev (There are enough examples in dev): 0 observed, at least 1 needed"
@@ -191,6 +193,29 @@ def test_nothing_is_logged_or_printed(gate, evidence, caplog, capfd):
     written = capfd.readouterr()
     assert (written.out, written.err) == ("", "")
     assert not [record for record in caplog.records if record.name.startswith("great_expectations")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "thresholds", "words"),
+    [
+        ({}, ANY_DRIFT, "Drift is judged against data set ba5eba5eba5e, of 16 examples."),
+        ({}, "", "ba5eba5eba5e is not judged: 16 examples here and 16 there, of each 500 are needed."),
+        ({}, "examples: {max_drift: {}}", "ba5eba5eba5e is not judged: examples.max_drift holds no limit."),
+        ({"baseline": (), "baseline_name": ""}, "", "not judged: there is no data set that was accepted before."),
+    ],
+)
+def test_what_drift_is_judged_against_is_said(evidence, changes, thresholds, words):
+    judgement = Gate(load_thresholds(thresholds), 3).judge(
+        replace(evidence, **changes), documents=False, only={"examples"}
+    )
+    assert judgement.drift.endswith(words)
+    judged = any(result.rule.startswith("examples.drift/") for result in judgement.results)
+    assert judged == words.startswith("Drift is judged")
+
+
+def test_drift_says_how_data_of_another_kind_is_kept_apart(gate, evidence):
+    with pytest.raises(QualityError, match=r"quality\.dataset"):
+        gate.judge(SPOILED["examples.drift/duration_s"](evidence), documents=False, only={"examples"}).require()
 
 
 def test_evidence_may_be_empty(gate):

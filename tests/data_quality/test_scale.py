@@ -21,6 +21,7 @@ from data_quality.thresholds import load_thresholds
 from data_quality.variety import variety
 from data_quality.wording import words
 from tests.data_quality.test_gate import SPOILED
+from tests.judged_rows import ANY_DRIFT
 
 names = st.lists(st.sampled_from("abcdefgh"), max_size=30)
 texts = st.lists(st.text("abc DE,.é'", max_size=30), max_size=12)
@@ -118,7 +119,7 @@ def spoiled(evidence):
 
 @pytest.mark.parametrize("rows", [5, 17])
 def test_a_judgement_does_not_depend_on_how_rows_are_batched(spoiled, monkeypatch, rows):
-    gate = Gate(load_thresholds(), max_example_rows=3)
+    gate = Gate(load_thresholds(ANY_DRIFT), max_example_rows=3)
     whole = gate.judge(spoiled)
     monkeypatch.setattr(evidence_module, "BATCH_ROWS", rows)
     cut = gate.judge(spoiled)

@@ -137,7 +137,8 @@ def make_run(store, voices: int = 8, clips_per_voice: int = 6, steps: int = 60) 
         [saved["passed"], saved["verdicts"]],
         _counts("captions", len(captions), len(passed), rejected),
     )
-    run.add("validate", "examples", [saved["examples"]], _counts("segments", count, count), reused=True)
+    judged = {"rules": 45, "drift": "Drift is judged against data set ba5eba5eba5e, of 48 examples."}
+    run.add("validate", "examples", [saved["examples"]], _counts("segments", count, count), judged, reused=True)
     run.add("features", "examples", [saved["examples"]], _counts("examples", count, count))
     for number, stage in enumerate(("train_stage1", "train_stage2"), start=1):
         progress = save_rows(store, "progress", ProgressRow, [_progress(number, step, steps) for step in range(steps)])
