@@ -44,7 +44,9 @@ class ServeSettings(Section):
     access_log: bool = Field(True, description="A line in the log for each request, without its content")
     device: str = Field("cpu", description="Torch device of the weights")
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    compiled: bool = Field(False, description="Compile the towers: faster, but each new shape is slow once")
+    compiled: bool = Field(
+        False, description="Compile the towers for the usual shapes of batches before ready: faster, starts in minutes"
+    )
     threads: int = Field(0, ge=0, description="CPU threads of a forward; 0 leaves it to torch")
     decode_workers: int = Field(2, ge=1, description="Threads that decode, resample and tokenize")
     keep_alive_seconds: int = Field(

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from clsp.audio.fbank import SAMPLING_RATE, Fbank
-from clsp.config.serving import Budgets, Tower
+from clsp.audio.fbank import SAMPLING_RATE, Fbank, frame_count
+from clsp.config.serving import Budgets, ServeSettings, Tower
 from clsp.errors import DataError, ModelError
 from clsp.model.batches import length_sorted_batches
-from clsp.model.compiled import CompiledTowers
+from clsp.model.compiled import CompiledTowers, shapes_between
 from clsp.model.config import ModelConfig
 from clsp.model.dual_encoder import DualEncoder
 from clsp.model.sources import UNNEEDED
@@ -72,6 +72,21 @@ class EmbeddingModel:
     def device(self) -> torch.device:
         """Where the weights are."""
         return self._towers.logit_scale.device
+
+    def compile_ahead(self, settings: ServeSettings) -> None:
+        """Compile the shapes a server is asked for most, so that none of its callers waits for it; minutes."""
+        if self._compiled is None:
+            return
+        if self.embeds("speech"):
+            ends = (
+                _frames(settings.min_audio_seconds * SAMPLING_RATE),
+                _frames(settings.max_audio_seconds * SAMPLING_RATE),
+            )
+            shapes = shapes_between(*ends, _frames(self._batch_samples), settings.batch_window)
+            self._compiled.prepare("speech", shapes)
+        if self.embeds("text"):
+            shapes = shapes_between(1, longest_text(self.config), self._batch_tokens, settings.batch_window)
+            self._compiled.prepare("text", shapes)
 
     def encode_speech(
         self, waveforms: Waveforms, lengths: Tensor | Sequence[int] | None = None, sampling_rate: int = SAMPLING_RATE
@@ -167,7 +182,7 @@ class EmbeddingModel:
     def _text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         ids, mask = input_ids.to(self.device), attention_mask.to(self.device)
         if self._compiled is not None:
-            return self._compiled.forward_text(ids, mask, longest_text(self.config))
+            return self._compiled.forward_text(ids, mask)
         return self._towers.forward_text(ids, mask)
 
     def _gather(self, count: int, batches: list[list[int]], forward: Callable[[list[int]], Tensor]) -> Tensor:
@@ -178,3 +193,7 @@ class EmbeddingModel:
                 rows = torch.nn.functional.normalize(forward(batch).float(), dim=-1).cpu()
             vectors[torch.tensor(batch)] = rows
         return vectors
+
+
+def _frames(samples: float) -> int:
+    return int(frame_count(torch.tensor(int(samples))))

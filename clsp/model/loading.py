@@ -88,7 +88,7 @@ def _load_local(path: Path, device: str, dtype: str, settings: ServeSettings) ->
             modules=sorted(source.untrained),
             hint="these parts were never trained: what passes them means nothing yet; train them (train.initial)",
         )
-    return EmbeddingModel(
+    model = EmbeddingModel(
         towers,
         _tokenizer(source, towers) if settings.tower != "speech" else None,
         identity,
@@ -98,6 +98,8 @@ def _load_local(path: Path, device: str, dtype: str, settings: ServeSettings) ->
         reference=read_reference(source.folder),
         compiled=settings.compiled,
     )
+    model.compile_ahead(settings)
+    return model
 
 
 def _tokenizer(source: Source, towers: DualEncoder) -> TextTokenizer | None:

@@ -1,11 +1,13 @@
 """Compiled towers: one graph a shape without breaks, few shapes, the same vectors."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
 from clsp.model import DualEncoder, preset
-from clsp.model.compiled import CompiledTowers, length_bucket, row_bucket
+from clsp.model.compiled import CompiledTowers, Shape, length_bucket, row_bucket, shapes_between
 
 LONGEST = 40
 
@@ -44,9 +46,44 @@ def test_text_is_one_graph_a_bucket_and_the_same_vectors(towers, counter):
         mask = torch.ones_like(ids)
         mask[0, 5:] = 0
         expected = towers.forward_text(ids.masked_fill(mask == 0, 1), mask)
-        actual = compiled.forward_text(ids.masked_fill(mask == 0, 1), mask, LONGEST)
+        actual = compiled.forward_text(ids.masked_fill(mask == 0, 1), mask)
         torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
     assert counter.frame_count == 2
+
+
+@torch.inference_mode()
+def test_what_was_prepared_is_compiled_and_nothing_else_ever_is(towers, counter):
+    compiled = CompiledTowers(towers, counter)
+    compiled.prepare("speech", [Shape(1, 100), Shape(2, 100)])
+    assert counter.frame_count == 2
+    features = {rows: torch.randn(rows, 100, 128) for rows in (1, 2, 3)}
+    expected = {rows: towers.forward_speech(x, torch.full((rows,), 100)) for rows, x in features.items()}
+
+    def embed(rows: int) -> torch.Tensor:
+        with torch.inference_mode():
+            return compiled.forward_speech(features[rows], torch.full((rows,), 100))
+
+    with ThreadPoolExecutor(1) as device_thread:  # a server compiles in one thread and runs in another
+        for rows, vectors in expected.items():
+            torch.testing.assert_close(device_thread.submit(embed, rows).result(), vectors, atol=1e-4, rtol=0)
+    assert counter.frame_count == 2
+    compiled.prepare("text", shapes_between(1, LONGEST, 2 * LONGEST, 8))
+    assert (
+        counter.frame_count
+        == 2 + len({(1, 16), (4, 16), (1, 24), (2, 24), (1, 32), (2, 32), (1, LONGEST), (2, LONGEST)}) - 1
+    )
+
+
+def test_shapes_for_a_server_are_each_length_alone_and_in_the_fullest_batch():
+    shapes = shapes_between(10, 3000, 6000, 256)
+    lengths = {shape.length for shape in shapes}
+    assert lengths == {length_bucket(length) for length in range(10, 3001)}
+    assert {shape.rows for shape in shapes if shape.length == max(lengths)} == {1}
+    assert {shape.rows for shape in shapes if shape.length == 512} == {1, 8}
+    assert all(
+        shape.rows == 1 or shape.rows * shape.length <= 6000 < 2 * shape.rows * shape.length or shape.rows == 256
+        for shape in shapes
+    )
 
 
 @pytest.mark.slow
