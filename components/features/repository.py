@@ -1,4 +1,4 @@
-"""The Feast repository of one examples manifest: built in a folder, joined for training, asked online.
+"""A Feast repository of examples: built in a folder, joined for training, asked online.
 
 It holds ids, facts and small numbers only; sound and captions stay in shards. Everything in it can be rebuilt from
 the ``features`` shards of the manifest, so the SQLite files (which are never the same twice) are no product of a run.
@@ -6,8 +6,8 @@ the ``features`` shards of the manifest, so the SQLite files (which are never th
 
 import io
 import shutil
-from collections.abc import Iterable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 import pandas as pd
 from feast import FeatureStore
 
-from clsp.errors import DataError
 from clsp.storage import ObjectStore
 from clsp.storage.manifest import load_manifest, read_rows
 from components.features.definitions import (
@@ -34,10 +33,15 @@ _READY = "ready"
 
 
 class Repository:
-    """A Feast repository in ``folder`` that was applied and materialised."""
+    """A Feast repository in ``folder`` that was applied; only one that was materialised answers online."""
 
     def __init__(self, folder: Path) -> None:
         self._feast = FeatureStore(repo_path=str(folder))
+
+    def materialise(self) -> None:
+        """Copy every feature into the SQLite online store."""
+        with _hushed():
+            self._feast.materialize(EVENT_TIME - timedelta(days=1), EVENT_TIME + timedelta(days=1))
 
     def historical(self, segment_ids: Sequence[str]) -> list[SegmentFeatures]:
         """Features of ``segment_ids`` in their order, by a point-in-time join on segment and event time."""
@@ -58,16 +62,12 @@ class Repository:
 
 def build_repository(folder: Path, rows: Sequence[SegmentFeatures]) -> Repository:
     """Lay out a repository in an empty ``folder``: Parquet offline, SQLite online and registry, all of it local."""
-    if not rows:
-        raise DataError("there are no features to hold", hint="no clip could be measured: run ingest again")
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "features.parquet"
     pd.DataFrame([_to_columns(row) for row in rows]).to_parquet(source, index=False)
     (folder / "feature_store.yaml").write_text(REPOSITORY_YAML)
-    feast = FeatureStore(repo_path=str(folder))
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # Feast prints its progress
-        feast.apply(definitions(source.absolute(), sorted(rows[0].measures)))
-        feast.materialize(EVENT_TIME - timedelta(days=1), EVENT_TIME + timedelta(days=1))
+    with _hushed():
+        FeatureStore(repo_path=str(folder)).apply(definitions(source.absolute(), sorted(rows[0].measures)))
     return Repository(folder)
 
 
@@ -77,9 +77,15 @@ def open_repository(store: ObjectStore, manifest: str, folder: Path) -> Reposito
     if not (place / _READY).exists():
         shutil.rmtree(place, ignore_errors=True)  # an earlier build was cut short
         rows = read_rows(store, load_manifest(store, manifest), "features", SegmentFeatures)
-        build_repository(place, list(rows))
+        build_repository(place, list(rows)).materialise()
         (place / _READY).touch()
     return Repository(place)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # Feast prints its progress
+        yield
 
 
 def _to_columns(row: SegmentFeatures) -> dict[str, Any]:

@@ -1,15 +1,20 @@
-"""What features does: measure every clip a unit at a time, hold the features in Feast, and select by their join."""
+"""What features does: measure every clip a unit at a time, hold the features in Feast, and select by their join.
+
+A data set has more examples than memory: they are read a unit at a time to be measured, and joined, selected and
+saved a stretch of units at a time.
+"""
 
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import Any, cast
+from typing import cast
+
+from pydantic import JsonValue
 
 from clsp.config import FeatureSettings
 from clsp.errors import DataError
@@ -17,68 +22,81 @@ from clsp.progress import Progress
 from clsp.records import Example, Failure
 from clsp.storage import ObjectStore
 from clsp.storage.ledger import Ledger, UnitResult
-from clsp.storage.manifest import Counts, Shard, load_manifest, read_rows, read_shard, save_rows
+from clsp.storage.manifest import Counts, Shard, load_manifest, read_shard, save_rows
 from clsp.storage.rows import decode_rows, in_chunks
+from clsp.storage.slices import RowSlices
 from clsp.storage.steps import Outcome
 from components.features.measuring import measure_examples, measuring_pool
 from components.features.rows import SegmentFeatures, describe
-from components.features.selection import reject_reason
+from components.features.selection import STEP, Selection, select
 
-STEP, UNREADABLE = "features", "unreadable_audio"
+STRETCH = 6_400  # examples that are joined, selected and saved together
 
 
 def build_training_set(store: ObjectStore, ledger: Ledger, settings: FeatureSettings, parent: str) -> Outcome:
     """Examples of manifest ``parent`` with measures, selected by ``settings``; DataError when train is empty."""
-    examples = list(read_rows(store, load_manifest(store, parent), "examples", Example))
-    shards = _measure(store, ledger, settings, examples)
-    rows = [row for shard in shards for row in decode_rows(SegmentFeatures, read_shard(store, shard))]
-    chosen = select(examples, _joined(rows), settings)
-    if not any(example.split == "train" for example in chosen.examples):
+    examples = RowSlices(store, load_manifest(store, parent).of_kind("examples"), Example)
+    measured = _measure(store, ledger, settings, examples)
+    kept = _Kept()
+    with Progress("select", len(examples), "examples") as progress:
+        for units in in_chunks(measured, max(1, STRETCH // settings.examples_per_unit)):
+            stretch = examples.read(units[0][0].start, units[-1][0].stop)
+            kept.add(store, select(stretch, _joined(_features(store, units)), settings))
+            progress.advance(len(stretch))
+    if not kept.examples["train"]:
         raise DataError(
-            f"no example of train is left of {len(examples)}: {dict(chosen.rejected)}",
+            f"no example of train is left of {len(examples)}: {dict(kept.rejected)}",
             hint="loosen features.min_seconds, max_seconds, min_fine_captions or licences",
         )
-    return _outcome(store, shards, chosen, len(examples))
+    return kept.outcome(len(examples), [shard for _, shard in measured])
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The examples that go on, and a row for each that does not."""
+class _Kept:
+    """What was selected so far: its shards and its sums."""
 
-    examples: tuple[Example, ...]
-    failures: tuple[Failure, ...]
+    def __init__(self) -> None:
+        self.shards: list[Shard] = []
+        self.rejected, self.failed = Counter[str](), Counter[str]()
+        self.examples, self.seconds = Counter[str](), defaultdict[str, float](float)
 
-    @property
-    def rejected(self) -> dict[str, int]:
-        """Rows left out on purpose, by reason."""
-        return dict(Counter(row.reason for row in self.failures if row.outcome == "rejected"))
+    def add(self, store: ObjectStore, chosen: Selection) -> None:
+        """Save one more stretch."""
+        self.shards.append(save_rows(store, "examples", Example, list(chosen.examples)))
+        self.shards.append(save_rows(store, "failures", Failure, list(chosen.failures)))
+        self.rejected.update(chosen.rejected)
+        self.failed.update(chosen.failed)
+        for example in chosen.examples:
+            self.examples[example.split] += 1
+            self.seconds[example.split] += example.duration_s
 
-    @property
-    def failed(self) -> dict[str, int]:
-        """Rows that could not be measured, by reason."""
-        return dict(Counter(row.reason for row in self.failures if row.outcome == "failed"))
+    def outcome(self, rows_in: int, features: Sequence[Shard]) -> Outcome:
+        """All of it as the step's, with ``features`` beside."""
+        counts = Counts(
+            unit="examples",
+            rows_in=rows_in,
+            accepted=self.examples.total(),
+            rejected=dict(self.rejected),
+            failed=dict(self.failed),
+        )
+        facts: dict[str, JsonValue] = {
+            split: {"examples": held, "seconds": round(self.seconds[split], 3)}
+            for split, held in sorted(self.examples.items())
+        }
+        return Outcome("examples", (*self.shards, *features), counts, facts)
 
 
-def select(examples: Sequence[Example], rows: Sequence[SegmentFeatures], settings: FeatureSettings) -> Selection:
-    """Examples whose features meet ``settings``, in order, with their measures; an example without features failed."""
-    features = {row.segment_id: row for row in rows}
-    kept, failures = [], []
-    for example in examples:
-        row = features.get(example.segment_id)
-        if row is None:
-            failures.append(Failure(example.segment_id, STEP, "failed", UNREADABLE, "not mono FLAC", 1))
-        elif reason := reject_reason(row, settings):
-            failures.append(Failure(example.segment_id, STEP, "rejected", reason, "", 1))
-        else:
-            kept.append(replace(example, measures=row.measures))
-    return Selection(tuple(kept), tuple(failures))
-
-
-def _measure(store: ObjectStore, ledger: Ledger, settings: FeatureSettings, examples: Sequence[Example]) -> list[Shard]:
-    units = [(f"{n:06d}", unit) for n, unit in enumerate(in_chunks(examples, settings.examples_per_unit))]
+def _measure(
+    store: ObjectStore, ledger: Ledger, settings: FeatureSettings, examples: RowSlices[Example]
+) -> list[tuple[range, Shard]]:
+    """The rows of each unit, and the shard of their features."""
+    size = settings.examples_per_unit
+    rows = [range(start, min(start + size, len(examples))) for start in range(0, len(examples), size)]
+    units = [(f"{number:06d}", unit) for number, unit in enumerate(rows)]
     with Progress(STEP, len(units), "units") as progress, measuring_pool(settings.workers) as pool, _feast_loading():
-        results = ledger.complete(units, lambda unit: measure_unit(store, pool, unit), progress)
-    return [Shard.model_validate(result["shard"]) for result in results]
+        results = ledger.complete(
+            units, lambda unit: measure_unit(store, pool, examples.read(unit.start, unit.stop)), progress
+        )
+    return [(unit, Shard.model_validate(result["shard"])) for unit, result in zip(rows, results, strict=True)]
 
 
 @contextmanager
@@ -98,31 +116,15 @@ def measure_unit(store: ObjectStore, pool: Executor, examples: list[Example]) ->
     return cast("UnitResult", {"shard": shard.model_dump(mode="json")})
 
 
+def _features(store: ObjectStore, units: Sequence[tuple[range, Shard]]) -> list[SegmentFeatures]:
+    return [row for _, shard in units for row in decode_rows(SegmentFeatures, read_shard(store, shard))]
+
+
 def _joined(rows: Sequence[SegmentFeatures]) -> list[SegmentFeatures]:
+    """The rows as Feast's historical join gives them."""
     from components.features.repository import build_repository  # Feast takes seconds to load
 
+    if not rows:
+        return []
     with tempfile.TemporaryDirectory(prefix="clsp-features-") as folder:
         return build_repository(Path(folder), rows).historical([row.segment_id for row in rows])
-
-
-def _outcome(store: ObjectStore, features: Sequence[Shard], chosen: Selection, rows_in: int) -> Outcome:
-    counts = Counts(
-        unit="examples",
-        rows_in=rows_in,
-        accepted=len(chosen.examples),
-        rejected=chosen.rejected,
-        failed=chosen.failed,
-    )
-    shards = (
-        save_rows(store, "examples", Example, list(chosen.examples)),
-        save_rows(store, "failures", Failure, list(chosen.failures)),
-        *features,
-    )
-    return Outcome("examples", shards, counts, _facts(chosen.examples))
-
-
-def _facts(examples: Sequence[Example]) -> dict[str, Any]:
-    splits: dict[str, list[float]] = defaultdict(list)
-    for example in examples:
-        splits[example.split].append(example.duration_s)
-    return {split: {"examples": len(held), "seconds": round(sum(held), 3)} for split, held in sorted(splits.items())}

@@ -24,8 +24,15 @@ from components.features import training_set
 from components.features.main import run
 from components.features.measuring import measure_clip
 from components.features.rows import SegmentFeatures, describe
-from components.features.selection import FEW_CAPTIONS, LICENCE, TOO_LONG, TOO_SHORT, reject_reason
-from components.features.training_set import UNREADABLE, select
+from components.features.selection import (
+    FEW_CAPTIONS,
+    LICENCE,
+    TOO_LONG,
+    TOO_SHORT,
+    UNREADABLE,
+    reject_reason,
+    select,
+)
 from tests import judged_rows
 
 RATE = 16_000
@@ -161,6 +168,16 @@ def test_a_run_cut_short_goes_on_from_its_units(done, tmp_path, monkeypatch):
     )
     assert run_in(tmp_path)[2] == done[2]
     assert resumed == [3, 1]
+
+
+def test_examples_are_joined_and_saved_a_stretch_at_a_time(done, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_set, "STRETCH", 4)  # a unit of three
+    store, _, _, manifest = run_in(tmp_path)
+    assert [shard.rows for shard in manifest.of_kind("examples")] == [3, 0, 2, 0]
+    assert [shard.rows for shard in manifest.of_kind("failures")] == [0, 3, 1, 1]
+    for kind, record in (("examples", Example), ("failures", Failure)):
+        assert list(read_rows(store, manifest, kind, record)) == list(read_rows(done[0], done[3], kind, record))
+    assert (manifest.counts, manifest.info) == (done[3].counts, done[3].info)
 
 
 def test_a_training_set_without_train_is_refused(tmp_path):
