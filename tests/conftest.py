@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from clsp.processes import die_with_parent
 from clsp.storage import ObjectStore, open_store
+from tests.ports import free_ports
 
 WEED = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
 _START_SECONDS = 60
@@ -89,7 +89,7 @@ def s3_server(tmp_path_factory):
 def _start_server(folder: Path) -> tuple[S3Server, subprocess.Popen]:
     """Start the server on free ports; again on others when another process took one of them meanwhile."""
     for attempt in range(_START_ATTEMPTS):
-        ports = _free_ports(4)
+        ports = free_ports(4)
         server = S3Server(f"http://127.0.0.1:{ports[3]}", "clsp-test", "clsp-test-secret", "clsp")
         data = folder / str(attempt)
         data.mkdir()
@@ -122,23 +122,6 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
         "-s3.port.iceberg=0", "-s3.port.lance=0",  # their ports are fixed, and two servers may run at once
         f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=50", "-master.telemetry=false",
     ]  # fmt: skip
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free, and whose gRPC twins 10,000 above are free too."""
-    ports: list[int] = []
-    while len(ports) < count:
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1] - 12_000
-        if 1024 < port < 55_000 and port not in ports and _is_free(port) and _is_free(port + 10_000):
-            ports.append(port)
-    return ports
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _is_answering(endpoint: str, process: subprocess.Popen) -> bool:

@@ -14,6 +14,7 @@ from pipelines.doctor.examination import examine, exit_code, run_all
 from pipelines.doctor.records import Release, Severity, fails, skipped, warns, works
 from pipelines.doctor.services import check_grafana, check_kfp, check_prometheus
 from pipelines.doctor.storage import check_storage
+from tests.ports import free_ports
 
 
 @pytest.fixture
@@ -62,11 +63,7 @@ class TestStorage:
 
 @pytest.fixture
 def free_port():
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    return free_ports(1)[0]
 
 
 class TestServices:
