@@ -133,6 +133,7 @@ def _write_parquet(store: ObjectStore, items: Iterator[Item], out: Path) -> list
         columns["fine"] = [_texts(captions, "fine") for _, captions in chunk]
         columns["global"] = [_texts(captions, "global") for _, captions in chunk]
         columns["audio"] = [_flac(store, row) for row, _ in chunk]
+        columns[OWN_KEY] = [canonical_json(_own(row, captions)).decode() for row, captions in chunk]
         kinds = {"tags": pa.map_(pa.string(), pa.string()), "audio": pa.binary()}
         kinds |= dict.fromkeys(("fine", "global"), pa.list_(pa.string()))
         arrays = {name: pa.array(values, type=kinds.get(name)) for name, values in columns.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,7 @@ _JSON_TAGS = ("dnsmos", "phone_count", "pitch", "speaking_rate", "emotion", "age
 _TABLE_FACTS = {"speaker": "speakerid", "gender": "gender", "accent": "accent", "transcript": "transcription"}
 _TABLE_TAGS = ("pitch", "speaking_rate", "noise", "intrinsic_tags", "situational_tags", "name", "source")
 _DOWNLOAD = "download/"
+_SOUNDS_AT_ONCE = 32
 
 
 def read_webdataset(places: Sequence[Path], _root: Path | None) -> Iterator[Offer]:
@@ -54,6 +56,13 @@ def read_paraspeechcaps(places: Sequence[Path], root: Path | None) -> Iterator[O
         for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
             for row in batch.to_pylist():
                 yield _from_table(row, audio)
+
+
+def read_parquet(places: Sequence[Path], _root: Path | None) -> Iterator[Offer]:
+    """Parquet tables that hold the sounds too (id, audio, text or transcript, fine, global …), as our export does."""
+    for path in _files(places, (".parquet",)):
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(_SOUNDS_AT_ONCE):
+            yield from map(_from_row, batch.to_pylist())
 
 
 def read_folder(places: Sequence[Path], _root: Path | None) -> Iterator[Offer]:
@@ -88,6 +97,20 @@ def _from_sample(sample: Sample) -> Offer:
         return Offer(sample.key, sample.sound, problem=sample.problem or "broken_json")
     problem = sample.problem or ("" if is_safe_name(clip) else UNSAFE_NAME)
     return Offer(clip, sample.sound, facts, captions, origin_s=origin, problem=problem)
+
+
+def _from_row(row: dict[str, Any]) -> Offer:
+    clip, audio = str(row.get("id") or ""), row.get("audio")
+    sound = partial(bytes, audio) if isinstance(audio, bytes) else None
+    try:
+        words = str(row.get("transcript") or row.get("text") or "").split()
+        facts = replace(facts_from(row, _JSON_FACTS), transcript=" ".join(words), tags=tags_from(row, _JSON_TAGS))
+        captions, origin = _captions(row), None
+        if row.get(OWN_KEY):
+            facts, captions, origin = restore(facts, captions, orjson.loads(row[OWN_KEY]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return Offer(clip, sound, problem="broken_json")
+    return Offer(clip, sound, facts, captions, origin_s=origin, problem="" if is_safe_name(clip) else UNSAFE_NAME)
 
 
 def _captions(value: dict[str, Any]) -> Captions:
@@ -138,6 +161,7 @@ FORMATS = MappingProxyType[str, Reader](
         "paraspeechcaps": read_paraspeechcaps,
         "shar": read_shar,
         "webdataset": read_webdataset,
+        "parquet": read_parquet,
         "folder": read_folder,
     }
 )

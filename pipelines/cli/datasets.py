@@ -14,7 +14,9 @@ Store = Annotated[str, typer.Option(help="Folder, file:// or s3://bucket/prefix 
 
 def import_data(
     sources: Annotated[list[Path], typer.Argument(help="Files or folders of the data set")],
-    form: Annotated[str, typer.Option("--format", help="fcaps, emilia, paraspeechcaps, shar, webdataset or folder")],
+    form: Annotated[
+        str, typer.Option("--format", help="fcaps, emilia, paraspeechcaps, shar, webdataset, parquet or folder")
+    ],
     store: Store,
     name: Annotated[str, typer.Option(help="Name of the data set, kept with its captions")],
     captions: Annotated[Path | None, typer.Option(help="Captions by id: lhotse jsonl(.gz), jsonl or Parquet")] = None,

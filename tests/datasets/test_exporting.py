@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -36,7 +37,7 @@ def contents(store, name):
     return plain, sounds, list(read_rows(store, manifest, "captions", Caption))
 
 
-@pytest.mark.parametrize("form", ["fcaps", "webdataset"])
+@pytest.mark.parametrize("form", ["fcaps", "webdataset", "parquet"])
 def test_importing_an_export_gives_the_same_rows_and_sounds(store, finished, form, tmp_path):
     export_data(store, [finished], form, tmp_path / "out")
     other = open_store(str(tmp_path / "other"))
@@ -55,6 +56,20 @@ def test_parquet_holds_everything_in_columns(store, finished, tmp_path):
     rows = pq.read_table(path).to_pylist()
     assert [row["id"] for row in rows] == CLIPS
     assert (len(rows[0]["fine"]), len(rows[0]["global"]), rows[0]["audio"][:4]) == (2, 1, b"fLaC")
+
+
+def test_a_table_of_another_program_is_read_and_its_hostile_rows_are_not(store, tmp_path):
+    flac = published.sound()
+    rows = [
+        {"id": "one", "audio": flac, "text": "hello there", "captions": ["A calm voice."]},
+        {"id": "../two", "audio": flac, "text": "", "captions": []},
+        {"id": "three", "audio": None, "text": "", "captions": []},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    found = import_data(store, Request("parquet", (tmp_path / "x.parquet",), "x"), IngestSettings())
+    (segment,), _, (caption,) = contents(store, found.manifest)
+    assert (segment.id, segment.transcript, caption.text) == ("one", "hello there", "A calm voice.")
+    assert found.summary()["reasons"] == {"unsafe_name": 1, "audio_missing": 1}
 
 
 def test_what_cannot_be_exported_is_named(store, finished, tmp_path):

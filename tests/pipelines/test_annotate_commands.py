@@ -33,6 +33,19 @@ def test_annotate_then_verify_print_manifests_whose_sums_add_up(imported):
     assert again["manifest"] == captions["manifest"]
 
 
+@pytest.mark.parametrize("form", ["fcaps", "webdataset", "parquet"])
+def test_what_was_captioned_goes_out_and_comes_in_again_as_it_was(imported, form, tmp_path):
+    store, segments = imported
+    captions = ask("annotate", segments, "--views", "2", "--store", store)["manifest"]
+    ask("export", "data", segments, captions, "--format", form, "--out", str(tmp_path / "out"), "--store", store)
+    again, other = str(tmp_path / "again"), str(tmp_path / "other")
+    place = ["import", "data", "--format", form, str(tmp_path / "out"), "--name", "x", "--store"]
+    manifest = ask(*place, again)["manifest"]
+    ask("export", "data", manifest, "--format", form, "--out", other, "--store", again)
+    for path in (path for path in (tmp_path / "out").rglob("*") if path.is_file()):
+        assert (tmp_path / "other" / path.relative_to(tmp_path / "out")).read_bytes() == path.read_bytes()
+
+
 def test_verify_judges_captions_that_were_imported_with_their_clips(tmp_path):
     manifest = published.fcaps(tmp_path, ["a", "b"])
     store = str(tmp_path / "store")

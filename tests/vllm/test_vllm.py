@@ -11,6 +11,7 @@ from functools import partial
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from clsp.captions.budget import FailureBudget
 from clsp.captions.chat import caption_body, text_body, user_message
@@ -19,11 +20,13 @@ from clsp.captions.client import Answered, ChatClient, ChatRequest
 from clsp.captions.connection import Connection
 from clsp.captions.prompts import caption_prompt
 from clsp.config import EndpointSettings, SamplingSettings
+from clsp.evaluation.judging import judge_captions
 from clsp.records import Caption, Failure, Verdict
 from clsp.storage import ObjectStore
 from clsp.storage.manifest import load_manifest, read_rows
 from components.annotate.main import run as annotate
 from components.verify.main import run as verify
+from pipelines.cli import app
 from tests.captioning import save_voices, voice, wav
 from tests.vllm.packages import is_installed
 from tests.vllm.server import Server, environment, servers
@@ -82,9 +85,9 @@ def ask(url: str, requests: list[ChatRequest], **changes) -> list:
         return client.ask(requests)
 
 
-def annotate_with(omni: Server, store: ObjectStore, clips: int) -> tuple[str, str]:
-    captioner = {"url": omni.url, "model": "omni", "timeout_seconds": 300}
-    values = {"captioner": captioner, "views": 2, "sampling": {"max_tokens": 16}}
+def annotate_with(engine: Server, model: str, store: ObjectStore, clips: int, **changes) -> tuple[str, str]:
+    captioner = {"url": engine.url, "model": model, "timeout_seconds": 300}
+    values = {"captioner": captioner, "views": 2, "sampling": {"max_tokens": 16}, **changes}
     segments = save_voices(store, clips)
     return segments, annotate(store=store.uri, run_id="a", settings=orjson.dumps(values).decode(), segments=segments)
 
@@ -105,7 +108,7 @@ def test_views_of_a_clip_are_paid_for_once(omni):
 
 
 def test_both_steps_end_with_sums_that_add_up(omni, qwen3, store):
-    segments, captions = annotate_with(omni, store, 6)
+    segments, captions = annotate_with(omni, "omni", store, 6)
     assert load_manifest(store, captions).counts.rows_in == 18
     texts = [row.text for row in read_rows(store, load_manifest(store, captions), "captions", Caption)]
     assert all(texts)
@@ -119,6 +122,29 @@ def test_both_steps_end_with_sums_that_add_up(omni, qwen3, store):
     verdicts = list(read_rows(store, manifest, "verdicts", Verdict))
     failures = list(read_rows(store, manifest, "failures", Failure))
     assert manifest.counts.rows_in == 18 == len(verdicts) + len(failures)
+
+
+def test_a_judge_hears_and_scores_captions_of_two_captioners(omni, qwen3, store):
+    segments, heard = annotate_with(omni, "omni", store, 3)
+    _, read = annotate_with(qwen3, "qwen3", store, 3, captioner_hears="tags")
+    found = judge_captions(store, (heard, read), segments, omni.url, "omni", 2, 3)
+    assert (found.clips, found.unjudged, found.rounds) == (3, 0, 2)
+    for criterion in found.criteria.values():
+        assert all(1 <= mean.low <= mean.value <= mean.high <= 5 for mean in (criterion.a, criterion.b))
+
+
+def test_bench_annotate_sweeps_the_engine_and_reads_its_metrics(omni):
+    sweep = ["--concurrency", "1", "--concurrency", "4", "--views", "2", "--seconds", "1", "--max-tokens", "8"]
+    ran = CliRunner().invoke(app, ["bench", "annotate", "--url", omni.url, "--model", "omni", *sweep])
+    assert ran.exit_code == 0, ran.output
+    found = {row["concurrency"]: row for row in orjson.loads(ran.stdout)["results"]}
+    assert {concurrency: (row["captions"], row["failed"]) for concurrency, row in found.items()} == {
+        1: (4, 0),
+        4: (16, 0),
+    }
+    for row in found.values():
+        assert row["output_tokens_per_second"] > row["captions_per_second"] > 0
+        assert row["prefix_cache_hit_share"] > 0.2  # the second view of a clip hears nothing new
 
 
 def test_guided_json_is_the_judgement_asked_for(qwen3):
