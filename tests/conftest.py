@@ -117,7 +117,7 @@ def _identities(server: S3Server) -> bytes:
 def _command(folder: Path, ports: list[int]) -> list[str]:
     master, volume, filer, s3 = ports
     return [
-        WEED, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        WEED, f"-logdir={folder}", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}",
         "-s3.port.iceberg=0", "-s3.port.lance=0",  # their ports are fixed, and two servers may run at once
         f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64", "-volume.max=50", "-master.telemetry=false",
