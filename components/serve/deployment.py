@@ -23,7 +23,7 @@ from serving.probe import KEY_VARIABLE
 
 log = get_logger(__name__)
 Reach = Callable[[str], AbstractContextManager[str]]  # name of a Service → its URL, while in the block
-_TICK_SECONDS = 5.0
+_TICK_SECONDS = 2.0
 _RESTARTS = 2  # a server that ended this often does not come up
 _SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 

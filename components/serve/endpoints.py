@@ -13,6 +13,7 @@ TOWERS = ("speech", "text")
 VERSION, REVISION = "clsp/version", "clsp/revision"
 HTTP_PORT, GRPC_PORT = 8080, 8081
 _PROBE_SECONDS = 5
+_START_SECONDS = 1  # between looks at a server that starts: it is asked for work as soon as it can take some
 _CONTAINER = "kserve-container"
 _KEYS, _KEYS_FOLDER = "keys", "/etc/clsp-api-keys"  # the chart's servers have them there too
 
@@ -117,7 +118,7 @@ def _server(endpoint: Endpoint) -> Object:
     if endpoint.cluster.api_keys_secret:
         changes["api_keys_file"] = f"{_KEYS_FOLDER}/{_KEYS}"
     settings = endpoint.settings.model_copy(update=changes)
-    ready = {"httpGet": {"path": "/v2/health/ready", "port": HTTP_PORT}, "periodSeconds": _PROBE_SECONDS}
+    ready = {"httpGet": {"path": "/v2/health/ready", "port": HTTP_PORT}}
     live = {"httpGet": {"path": "/v2/health/live", "port": HTTP_PORT}, "periodSeconds": 10, "failureThreshold": 6}
     return container(
         _CONTAINER,
@@ -131,7 +132,7 @@ def _server(endpoint: Endpoint) -> Object:
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
         ],
-        startupProbe={**ready, "failureThreshold": max(1, work.start_seconds // _PROBE_SECONDS)},
-        readinessProbe={**ready, "failureThreshold": 2},
+        startupProbe={**ready, "periodSeconds": _START_SECONDS, "failureThreshold": work.start_seconds},
+        readinessProbe={**ready, "periodSeconds": _PROBE_SECONDS, "failureThreshold": 2},
         livenessProbe={**live, "timeoutSeconds": 5},
     )
