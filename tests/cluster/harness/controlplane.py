@@ -113,7 +113,7 @@ def controller_manager(credentials: Credentials) -> Daemon:
         service_account_private_key_file=credentials.service_accounts.key,
         use_service_account_credentials="true",
         leader_elect="false",
-        horizontal_pod_autoscaler_sync_period="5s",
+        horizontal_pod_autoscaler_sync_period="2s",
         horizontal_pod_autoscaler_initial_readiness_delay="5s",
         horizontal_pod_autoscaler_cpu_initialization_period="10s",
     )

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 Manifest = Mapping[str, Any]
 
 
@@ -64,8 +62,8 @@ class Kubectl:
 
     def apply(self, manifests: Iterable[Manifest]) -> str:
         """Server-side apply of objects; field conflicts are ours."""
-        documents = yaml.safe_dump_all(manifests)
-        return self("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=documents)
+        together = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+        return self("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(together))
 
     def wait(self, condition: str, *what: str, timeout: float = 240) -> str:
         """`kubectl wait --for=…` until it holds.

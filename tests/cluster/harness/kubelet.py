@@ -1,7 +1,9 @@
 """kubelet and kube-proxy of a node: as strict as the machine allows, and without changing the machine.
 
 The machine may lack CAP_SYS_RESOURCE and have cgroup v1: no negative OOM scores are asked for, and kernel settings
-that a kubelet wants are shown to it as bind mounts (see node.py) instead of being set.
+that a kubelet wants are shown to it as bind mounts (see node.py) instead of being set. What it does once a minute it
+does here every few seconds: operators sign their certificates into a Secret that they have mounted, and cannot start
+before the kubelet has brought that up to date.
 """
 
 from ipaddress import IPv4Address
@@ -49,6 +51,9 @@ def kubelet_config(credentials: Credentials, node: str, address: IPv4Address, cg
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "shutdownGracePeriod": "0s",
+        "syncFrequency": "3s",
+        "nodeStatusUpdateFrequency": "3s",
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "2s"},
     }
 
 

@@ -15,7 +15,8 @@ Object = dict[str, Any]
 
 def kustomized(kubectl: Kubectl, folder: Path) -> list[Object]:
     """The objects that a kustomization describes."""
-    return [one for one in yaml.safe_load_all(kubectl("kustomize", str(folder))) if one]
+    text = kubectl("kustomize", str(folder))
+    return [one for one in yaml.load_all(text, Loader=yaml.CSafeLoader) if one]
 
 
 def without_groups(objects: Iterable[Object], *groups: str) -> list[Object]:
