@@ -64,7 +64,7 @@ class Backend:
         for number in range(1, TRIES + 1):
             self.tries[task] = number
             self.kubectl.apply([pod])
-            ended = until(f"{task} ends", lambda: self._ended(task), STEP_SECONDS, every=1)
+            ended = until(f"{task} ends", lambda: self._ended(task), STEP_SECONDS, every=0.3)
             if ended.get("status", {}).get("phase") == "Succeeded":
                 self.kubectl("delete", "pod", task)
                 return output_of(ended)

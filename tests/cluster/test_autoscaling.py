@@ -72,11 +72,12 @@ def values(cluster: Access, namespace: str, version: str) -> dict:
     serving["model"] = {"uri": version}
     serving["speech"] = {"minReplicas": 1, "maxReplicas": 2, "resources": SIZE}
     serving["text"] = {"enabled": False}
+    serving["startup"] = {"periodSeconds": 1, "failureThreshold": 300}
     serving["settings"] = {"threads": 1, "batch_seconds": SECONDS}
     serving["autoscaling"]["keda"] |= {
         "prometheusUrl": f"http://{NAME}.{namespace}.svc.cluster.local:{PORT}",
         "queuedAudioSeconds": ENOUGH,
-        "scaleDownSeconds": 15,
+        "scaleDownSeconds": 5,
     }
     chosen["monitoring"] = {"monitors": {"enabled": True, "interval": "1s"}, "rules": {"enabled": True}}
     return chosen | {"tests": {"enabled": False}}
