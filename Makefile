@@ -10,7 +10,9 @@ READY := $(VENV)/.ready-$(TORCH)
 GPU_WHEELS := ^(torch|triton|nvidia-[a-z0-9-]*)==
 OUT ?= demo
 WORKERS ?= 2
-TESTS ?= tests
+# 2: two sessions, each on a cluster of its own; one that is given (CLSP_TEST_KUBECONTEXT) takes a single session.
+CLUSTER_WORKERS ?= 0
+TESTS ?= tests/cluster
 NAME ?= dev
 NODES ?= 1
 DEMO ?=
@@ -56,7 +58,7 @@ test-fast: $(READY)  ## Run the tests that take less than ten seconds
 	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder -m "not slow and not cluster"
 
 test-cluster: $(READY) cluster-tools  ## Run the tests on a real Kubernetes (CLSP_TEST_KUBECONTEXT=name: on yours)
-	@$(BIN)/python -m pytest -rs --durations=15 --timeout 900 -m cluster $(TESTS)
+	@$(BIN)/python -m pytest -n $(CLUSTER_WORKERS) --no-loadscope-reorder -rs --durations=15 --timeout 900 -m cluster $(TESTS)
 
 cluster-up: $(READY) cluster-tools  ## Boot a cluster with the operators and leave it running (NAME=dev NODES=1)
 	@$(BIN)/python -m tests.cluster up --name $(NAME) --nodes $(NODES)

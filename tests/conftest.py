@@ -25,16 +25,22 @@ from tests.ports import free_ports
 
 WEED = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
 _START_SECONDS = 60
-_ONE_GROUP = ("tests/flow/",)
+# Files whose tests share what is dear to start: the whole flow; a cluster's images and operators.
+_TOGETHER = (
+    ("tests/flow/",),
+    tuple(f"tests/cluster/test_{name}.py" for name in ("journey", "compiled_flow", "doctor", "images", "schedules")),
+    tuple(f"tests/cluster/test_{name}.py" for name in ("autoscaling", "queues", "serving_under_load")),
+)
 _START_ATTEMPTS = 3
+_CLUSTER = "tests/cluster/"
 
 
 class _Groups(LoadScopeScheduling):
-    """Tests that share what is dear to start stay on one worker: those of a file, and those of the whole flow."""
+    """Tests that share what is dear to start stay on one worker: those of a file, and of files that go together."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return next((folder for folder in _ONE_GROUP if file.startswith(folder)), file)
+        return next((group[0] for group in _TOGETHER if file.startswith(group)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -44,7 +50,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no worker is left alone with one at the end."""
+    """Files with slow tests come first, so that no worker is left alone with one at the end.
+
+    Tests on a cluster lie where ``make test-cluster`` looks for them.
+    """
+    if astray := [item.nodeid for item in items if item.get_closest_marker("cluster") and _CLUSTER not in item.nodeid]:
+        raise pytest.UsageError(f"tests on a cluster belong below {_CLUSTER}: {', '.join(astray)}")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

@@ -20,11 +20,12 @@ Where the cluster comes from: CLSP_TEST_KUBECONTEXT names a context of yours (ki
 are yours, images get in by CLSP_TEST_IMPORT, tests make namespaces of their own and leave nothing, and what only a
 cluster on this machine can carry says so and is skipped (a run that was killed leaves namespaces: `kubectl delete
 namespace -l clsp-test=true`). CLSP_TEST_CLUSTER names one that `make cluster-up` left running, which saves a minute a
-run; otherwise one is booted for the session and removed.
+run; otherwise each worker of `-n` boots one for its session and removes it. On one given cluster two sessions would
+meet (operators, budgets of the nodes), so that takes one worker.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -44,28 +45,52 @@ from tests.cluster.harness.operators import kueue as kueue_operator
 from tests.cluster.harness.operators import prometheus as prometheus_operator
 from tests.cluster.harness.operators import trainer as trainer_operator
 from tests.cluster.harness.platform import add_operator
-from tests.cluster.harness.record import Started
 from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, new_name, of_the_user
 from tests.cluster.old_kserve import old_image
-from tests.cluster.role_images import import_images
+from tests.cluster.role_images import RoleImages
 from tests.flow.small_flow import SMALL, run_small_flow
 
 SPEAKERS, CLIPS_PER_SPEAKER = 6, 5
 OWNED = pytest.StashKey[Cluster]()
+# What takes longest comes first, so that no worker is left alone with it at the end.
+FIRST = (
+    *("journey", "compiled_flow", "images", "doctor", "schedules"),
+    *("autoscaling", "serving_under_load", "queues"),
+    *("training_job", "elastic", "teardown", "caption_job", "endpoints", "operators"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of ``FIRST`` in its order, then the others."""
+    place = {f"test_{name}": number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)) if is_here(item) else len(place))
+
+
+def is_here(item: pytest.Item) -> bool:
+    """Whether a test is one of this folder."""
+    return item.path.parent == Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Access]:
     """The session's cluster."""
     if context := os.environ.get(CONTEXT):
+        only_session(CONTEXT)
         with of_the_user(context) as access:
             yield access
     elif name := os.environ.get(CLUSTER):
+        only_session(CLUSTER)
         yield kept(name)
     else:
         with booted() as (access, owned):
             request.config.stash[OWNED] = owned
             yield access
+
+
+def only_session(variable: str) -> None:
+    """Refuse a second session on one given cluster."""
+    if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+        pytest.exit(f"{variable} names one cluster, on which two sessions would meet: leave -n out", returncode=4)
 
 
 def provide(cluster: Access, operator: ModuleType) -> None:
@@ -161,17 +186,9 @@ def second_node(machines: Machines) -> Node:
 
 
 @pytest.fixture(scope="session")
-def role_images(cluster: Access) -> Callable[..., None]:
-    """Builds the images of these roles from this checkout and gives them to the nodes, each once to each node."""
-    there: set[tuple[str, Started | None]] = set()
-
-    def provide(*roles: str) -> None:
-        wanted = {(role, node.init) for role in roles for node in cluster.nodes} or {(role, None) for role in roles}
-        if missing := [role for role in roles if role in {role for role, _ in wanted - there}]:
-            import_images(cluster, *missing)
-            there.update(wanted)
-
-    return provide
+def role_images(cluster: Access) -> RoleImages:
+    """Gives the nodes the images of these roles, built from this checkout."""
+    return RoleImages(cluster)
 
 
 @pytest.fixture(scope="session")

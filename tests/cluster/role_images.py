@@ -2,32 +2,100 @@
 
 They stand on a debootstrap base and, where they need torch, on the machine's own (see ``harness/torch_mount.py``); a
 cluster of the user's gets torch whole. The Python environments are kept between builds, so that only the thin layer
-with our code is new.
+with our code is new; and an image is built once for the same code, whichever session of the tests asks first.
 """
 
+import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from pipelines.images.roles import ROLES
 from tests.cluster.harness.access import Access
+from tests.cluster.harness.node import Node
+from tests.cluster.harness.record import Started
 from tests.cluster.harness.torch_mount import CACHE
+from tests.cluster.tools.build import locked
 
+ROOT = Path(__file__).parents[2]
+INSIDE = ("LICENSE", "README.md", "clsp", "components", "data_quality", "pipelines", "pyproject.toml", "serving")
 BUILD = ("-m", "pipelines.images", "build", "--base", "debootstrap", "--apart", "--archives")
 IMAGES = {role.name: role.image for role in ROLES}
 
 
-def import_images(cluster: Access, *roles: str) -> None:
-    """Build the images of these roles and give them to the nodes, under the names of components/images.py."""
-    torch = "mounted" if cluster.nodes else "default"
-    out = CACHE / "built" / "-".join((torch, *roles))
-    subprocess.run([sys.executable, *BUILD, "--torch", torch, "--out", str(out), *roles], check=True)
-    import_built(cluster, out)
+class RoleImages:
+    """Gives the nodes of a cluster the images of roles, each once to each node."""
+
+    def __init__(self, cluster: Access) -> None:
+        self._cluster = cluster
+        self._there: set[tuple[str, Started | None]] = set()
+
+    def __call__(self, *roles: str) -> None:
+        """The images of these roles are on every node."""
+        for nodes, missing in self._lacking(roles):
+            with only_builder():
+                for archive in _archives("mounted" if nodes else "default", missing):
+                    replace(self._cluster, nodes=nodes).import_image(archive)
+        self.take(*roles)
+
+    def take(self, *roles: str) -> None:
+        """Every node has them already: this checkout's images came another way."""
+        self._there |= {(role, place) for role in roles for place in self._places()}
+
+    def _places(self) -> list[Started | None]:
+        return [node.init for node in self._cluster.nodes] or [None]
+
+    def _lacking(self, roles: tuple[str, ...]) -> Iterator[tuple[list[Node], list[str]]]:
+        """Nodes that lack the same roles, and those; of a cluster of the user's no nodes are known."""
+        nodes: dict[Started | None, list[Node]] = {node.init: [node] for node in self._cluster.nodes}
+        for place in self._places():
+            if missing := [role for role in roles if (role, place) not in self._there]:
+                yield nodes.get(place, []), missing
+
+
+@contextmanager
+def only_builder() -> Iterator[None]:
+    """No other session builds meanwhile: a build takes away the archives of earlier images of its roles."""
+    with locked(CACHE / "tests.lock"):
+        yield
 
 
 def import_built(cluster: Access, out: Path) -> None:
     """Give the nodes the images that a build with ``--archives`` summed up in a folder."""
-    for built in orjson.loads((out / "summary.json").read_bytes())["images"]:
-        cluster.import_image(CACHE / "archives" / built["archive"].rpartition("/")[2])
+    for archive in _built(out).values():
+        cluster.import_image(archive)
+
+
+def _archives(torch: str, roles: list[str]) -> list[Path]:
+    """An archive of each role's image of the code as it is; what is not there is built, what is outdated goes."""
+    folder = CACHE / "tested"
+    files = {role: folder / f"{role}-{torch}-{_code()}.tar" for role in roles}
+    if missing := [role for role, file in files.items() if not file.exists()]:
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, *BUILD, "--torch", torch, "--out", str(folder), *missing], check=True)
+        for role, archive in _built(folder).items():
+            for old in folder.glob(f"{role}-{torch}-*.tar"):
+                old.unlink()
+            files[role].hardlink_to(archive)
+    return list(files.values())
+
+
+def _built(out: Path) -> dict[str, Path]:
+    """Archive by role of what a build summed up in a folder."""
+    images = orjson.loads((out / "summary.json").read_bytes())["images"]
+    return {item["role"]: CACHE / "archives" / item["archive"].rpartition("/")[2] for item in images}
+
+
+def _code() -> str:
+    """Hash of everything that images copy from the checkout."""
+    digest = hashlib.sha256()
+    for entry in (ROOT / name for name in INSIDE):
+        for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -23,7 +23,7 @@ from tests.cluster.harness.waiting import until
 from tests.cluster.journey import Reader, environment_of, make_checkout, readme_blocks
 from tests.cluster.kfp_backend import Backend, kfp_over
 from tests.cluster.remains import KEPT, what_is_left
-from tests.cluster.role_images import import_built
+from tests.cluster.role_images import RoleImages, import_built, only_builder
 from tests.flow.small_flow import SMALL
 
 pytestmark = [
@@ -38,6 +38,8 @@ pytestmark = [
 
 SIZE = {"gpus": 0, "cpu": "50m", "cpu_limit": "2", "memory": "128Mi", "memory_limit": "4Gi", "shm": "256Mi"}
 SMALL_PODS = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "3Gi"}}
+QUICK_START = {"periodSeconds": 1, "failureThreshold": 600}
+FOLLOWED = {"poll_seconds": 0.5}
 CAPTIONING = {"engine": {**SIZE}, "size": SIZE, "workers": 2}
 CLUSTER = {
     "annotate": CAPTIONING,
@@ -71,8 +73,8 @@ def reader(cluster, space, corpus, tmp_path, monkeypatch) -> Reader:
     values = {
         "store": {"bucket": cluster.store.bucket, "prefix": f"{space}/store", "secretName": "clsp-store"},
         "placement": dict.fromkeys(("annotate", "verify", "train", "serve", "steps"), "cpu"),
-        "flow": {"settings": {**yaml.safe_load(SMALL.read_text()), "cluster": CLUSTER}},
-        "serving": {"speech": {"resources": SMALL_PODS}, "text": {"resources": SMALL_PODS}},
+        "flow": {"settings": {**yaml.safe_load(SMALL.read_text()), "cluster": CLUSTER, "kfp": FOLLOWED}},
+        "serving": {"speech": {"resources": SMALL_PODS}, "text": {"resources": SMALL_PODS}, "startup": QUICK_START},
         "rbac": {"clusterRead": True},
     }
     (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
@@ -95,7 +97,7 @@ def reader(cluster, space, corpus, tmp_path, monkeypatch) -> Reader:
     return Reader(tmp_path, {**connected, **choices})
 
 
-def test_from_an_empty_cluster_to_an_answer_and_back(cluster, space, reader, local_manifests):
+def test_from_an_empty_cluster_to_an_answer_and_back(cluster, space, reader, role_images: RoleImages, local_manifests):
     exports, commands = readme_blocks()
     kubectl = cluster.kubectl.within(space)
     with kfp_over(kubectl) as kfp:
@@ -103,8 +105,10 @@ def test_from_an_empty_cluster_to_an_answer_and_back(cluster, space, reader, loc
         assert set(exports) <= set(reader.exported), "the test knows everything that README has its reader export"
         journey = Journey(reader, commands)
 
-        journey.through("make images")
-        import_built(cluster, reader.folder / "build/images")
+        with only_builder():
+            journey.through("make images")
+            import_built(cluster, reader.folder / "build/images")
+        role_images.take(*reader.exported["ROLES"].split())
         journey.through("kubectl create namespace")
         kubectl("label", "namespace", space, "pod-security.kubernetes.io/enforce=restricted", "clsp-test=true")
         journey.through("helm install")

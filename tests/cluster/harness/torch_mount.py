@@ -13,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from pipelines.images.locks import FOLDER, read_pins
+from tests.cluster.tools.build import locked
 
 INSIDE = "/opt/torch"
 CACHE = Path.home() / ".cache" / "clsp-platform" / "images"
@@ -22,16 +23,20 @@ def torch_folder(cache: Path = CACHE) -> Path:
     """The packages of torch.lock in a folder of their own: hard links to this environment's, named by the lock."""
     lock = (FOLDER / "torch.lock").read_text()
     folder = cache / f"torch-{hashlib.sha256(lock.encode()).hexdigest()[:16]}"
-    if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = folder.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        for name in read_pins(lock):
-            for source, inside in _files(name):
-                (partial / inside).parent.mkdir(parents=True, exist_ok=True)
-                _link(source, partial / inside)
-        partial.replace(folder)
+    with locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            _fill(folder, lock)
     return folder
+
+
+def _fill(folder: Path, lock: str) -> None:
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for name in read_pins(lock):
+        for source, inside in _files(name):
+            (partial / inside).parent.mkdir(parents=True, exist_ok=True)
+            _link(source, partial / inside)
+    partial.replace(folder)
 
 
 def runtime_spec(folder: Path) -> str:
