@@ -1,6 +1,11 @@
-"""Two processes compute what one does."""
+"""Any number of processes compute what one does, straight through or interrupted at any step."""
 
+import math
 import multiprocessing
+import os
+import random
+import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,40 +13,117 @@ import torch.distributed as dist
 
 from clsp.training.checkpoints import Checkpoints
 from clsp.training.loop import run_steps
+from clsp.training.stopping import InterruptionError
 from clsp.training.world import World
 from tests.training.bench import Bench, stage_settings
-from tests.training.test_trainer import RARE, run, weights
+from tests.training.test_trainer import RARE
 
-STEPS = 5
+STEPS, MICRO_BATCHES = 50, 4
+STAGES = ("stage1", "stage2")
+NEVER = -1
 
 
-def _member(rank, size, root, stage, meeting):
+def train(bench, stage, prefix, world, stop_at=NEVER):
+    """Train, or resume, up to the last step; with ``stop_at``, until a SIGTERM before that step.
+
+    Returns the gradients of each step that was taken here by (step, name), and then the weights and curves.
+    """
+    trainer = bench.trainer(stage, stage_settings(STEPS, MICRO_BATCHES), world)
+    found, step_of = {}, []
+    trainer.optimiser.register_step_pre_hook(
+        lambda *_: found.update({(step_of[-1], n): w.grad.clone() for n, w in trainer.model.named_parameters()
+                                 if w.grad is not None})
+    )  # fmt: skip
+
+    def task_of(step):
+        step_of.append(step)
+        if step == stop_at and world.rank == world.size - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return trainer.objective.task(step)
+
+    loader = replace(bench.loader(trainer), task_of=task_of)
+    try:
+        run_steps(trainer, loader, Checkpoints(bench.store, prefix), RARE)
+        assert stop_at == NEVER
+    except InterruptionError:
+        assert step_of[-1] == stop_at
+    found |= {("weight", name): weight.detach() for name, weight in trainer.model.named_parameters()}
+    for curve in ("loss", "grad_norm"):
+        found["curve", curve] = torch.tensor([getattr(row, curve) for row in trainer.rows], dtype=torch.float64)
+    return found
+
+
+def _member(rank, size, root, stage, prefix, stop_at):
     torch.set_num_threads(1)
+    meeting = root / f"{prefix}-{size}-{stop_at}"
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
-    bench = Bench.at(root)
-    trainer = bench.trainer(stage, stage_settings(STEPS), World(rank, size, dist.group.WORLD))
-    run_steps(trainer, bench.loader(trainer), Checkpoints(bench.store, f"world-{stage}"), RARE)
-    torch.save(weights(trainer), root / f"weights-{rank}.pt")
+    control, background = (dist.new_group(backend="gloo") for _ in range(2))
+    world = World(rank, size, dist.group.WORLD, control=control, background=background)
+    found = train(Bench.at(root), stage, prefix, world, stop_at)
+    torch.save(found, root / f"found-{rank}.pt")
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("stage", ["stage1", "stage2"])
-def test_losses_and_weights_do_not_depend_on_the_world_size(bench, tmp_path, stage):
-    context = multiprocessing.get_context("spawn")
-    arguments = [(rank, 2, tmp_path, stage, tmp_path / "meeting") for rank in range(2)]
-    members = [context.Process(target=_member, args=each) for each in arguments]
-    for member in members:
-        member.start()
-    alone = run(bench, stage, prefix="alone", steps=STEPS)
-    for member in members:
-        member.join(120)
-        assert member.exitcode == 0
-    first, second = (torch.load(tmp_path / f"weights-{rank}.pt", weights_only=True) for rank in range(2))
-    assert torch.equal(first, second)
-    assert torch.allclose(first, weights(alone), rtol=1e-5, atol=1e-5)
-    rows = Checkpoints(bench.store, f"world-{stage}").latest().facts["rows"]
-    assert [row["loss"] for row in rows] == pytest.approx([row.loss for row in alone.rows], rel=1e-5)
-    assert [row["grad_norm"] for row in rows] == pytest.approx([row.grad_norm for row in alone.rows], rel=1e-4)
+@pytest.fixture(scope="module")
+def processes():
+    """A context whose processes are forked from one that has imported all they need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+@pytest.fixture
+def train_among(processes, bench, tmp_path):
+    """``train`` in ``size`` processes: what each found."""
+
+    def among(size, *how):
+        members = [processes.Process(target=_member, args=(rank, size, tmp_path, *how)) for rank in range(size)]
+        for member in members:
+            member.start()
+        for member in members:
+            member.join(240)
+            assert member.exitcode == 0
+        return [torch.load(tmp_path / f"found-{rank}.pt", weights_only=True) for rank in range(size)]
+
+    return among
+
+
+@pytest.fixture
+def cut():
+    """A step before which the run is interrupted, another one each time."""
+    return random.SystemRandom().randrange(1, STEPS)
+
+
+def assert_same(found, whole):
+    """Every element within 1e-5 of its tensor's largest; every loss and norm within 1e-5 of itself."""
+    for key, tensor in found.items():
+        expected = whole[key]
+        if key[0] == "curve":
+            assert tensor.tolist() == pytest.approx(expected[: len(tensor)].tolist(), rel=1e-5), key
+        else:
+            furthest = float((tensor - expected).abs().max())
+            assert furthest <= 1e-5 * float(expected.abs().max()), (key, furthest)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_losses_gradients_and_weights_survive_interruptions_and_other_world_sizes(bench, train_among, stage, cut):
+    whole = train(bench, stage, "whole", World())
+    assert math.isfinite(whole["curve", "loss"].sum())
+    assert len(whole["curve", "loss"]) == STEPS
+    print(f"interrupted before step {cut}")
+    first = train(bench, stage, "alone", World(), cut)
+    second = train(bench, stage, "alone", World())
+    for key, tensor in (first | second).items():
+        if key[0] != "weight" or key in second:
+            assert torch.equal(tensor, whole[key]), (cut, key)
+    interrupted = train_among(2, stage, "changed", cut)
+    resumed = train_among(4, stage, "changed", NEVER)
+    steps = [{key[0] for key in each if isinstance(key[0], int)} for each in (interrupted[0], resumed[0])]
+    assert steps == [set(range(cut)), set(range(cut, STEPS))]
+    for found in interrupted:
+        assert_same({key: tensor for key, tensor in found.items() if key[0] != "weight"}, whole)
+    for found in resumed:
+        assert_same(found, whole)
 
 
 def test_a_world_of_one_averages_nothing():
