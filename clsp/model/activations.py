@@ -26,9 +26,13 @@ class Swoosh:
         """Elementwise."""
         return softplus(x - self.shift).sub_(x, alpha=SLOPE).sub_(self.offset)
 
+    def gradient(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """That of x."""
+        return (x - self.shift).sigmoid_().sub_(SLOPE).mul_(gradient)
+
     def gradients(self, gradient: Tensor, x: Tensor) -> Gradients:
         """That of x alone."""
-        return ((x - self.shift).sigmoid_().sub_(SLOPE).mul_(gradient),)
+        return (self.gradient(gradient, x),)
 
 
 # softplus(x − 4) − 0.08·x − 0.035, and the same with a shift of 1, zero at zero (reference 3.11).

@@ -10,6 +10,7 @@ from clsp.model.config import StackConfig
 from clsp.model.initialisation import scaled_linear
 from clsp.model.machinery import Balancer, ScheduledFloat, ScorePenalty, Whiten, falling
 from clsp.model.recomputed import Linear, Mixed, Product, TanhGate, recomputed
+from clsp.model.scores import attention_scores
 
 MASKED_SCORE = -1000.0
 
@@ -33,10 +34,13 @@ class AttentionWeights(nn.Module):
         """`positions` (2T − 1, pos_dim); `mask` (N, T), True at padding, to which nothing attends."""
         query, key, position_query = self.in_proj(x).split([self.heads * size for size in self.sizes], dim=-1)
         key = split_heads(self.key_whiten(self.key_balancer(key)), self.heads)
-        scores = split_heads(query, self.heads) @ key.transpose(-2, -1)
-        if not self._skips_positions():
-            codes = self.linear_pos(positions).view(len(positions), self.heads, -1)
-            scores = scores + by_pair(split_heads(position_query, self.heads) @ codes.permute(1, 2, 0))
+        if self._skips_positions():
+            scores = split_heads(query, self.heads) @ key.transpose(-2, -1)
+        else:
+            codes = self.linear_pos(positions).view(len(positions), self.heads, -1).permute(1, 2, 0)
+            scores = attention_scores(
+                split_heads(query, self.heads), key, split_heads(position_query, self.heads), codes
+            )
         penalised: Tensor = self.score_penalty(scores)
         return penalised.masked_fill(mask[:, None, None, :], MASKED_SCORE).softmax(dim=-1)
 
@@ -88,16 +92,3 @@ class NonlinAttention(nn.Module):
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(N, T, H·d) to (N, H, T, d)."""
     return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
-
-
-def by_pair(by_offset: Tensor) -> Tensor:
-    """Scores (…, T, 2T − 1) by offset source − target to scores (…, T, T) by target and source.
-
-    Row i needs columns T − 1 − i onwards: a view of the same numbers with rows one shorter.
-    """
-    frames = by_offset.shape[-2]
-    if frames == 1:
-        return by_offset
-    shorter = 2 * frames - 2
-    flat = by_offset.flatten(-2).narrow(-1, frames - 1, frames * shorter)
-    return flat.view(*flat.shape[:-1], frames, shorter)[..., :frames]

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from clsp.errors import ModelError
 from clsp.model.config import ModelConfig
+from clsp.model.feedforward import FeedForward
 from clsp.model.frontend import MIN_FRAMES, Frontend
 from clsp.model.heads import Transform, projection
 from clsp.model.masking import padding_mask
@@ -74,7 +75,7 @@ class DualEncoder(nn.Module):
     def checkpoint_activations(self, *, on: bool) -> None:
         """While training, keep only what enters each layer and compute the rest again on the way back."""
         for module in self.encoder.modules():
-            if isinstance(module, Stack):
+            if isinstance(module, (FeedForward, Stack)):
                 module.checkpoints = on
         self.encoder_embed.checkpoints = on
         checkpoint_text_layers(self.text_encoder, on=on)

@@ -11,10 +11,20 @@ from torch.utils.checkpoint import checkpoint
 from clsp.model.activations import SWOOSH_L, SWOOSH_R, Swoosh, swoosh_r
 from clsp.model.config import ModelConfig
 from clsp.model.initialisation import shrink
-from clsp.model.machinery import Balancer, SequenceSkip, SharedDropout, Switched, Whiten, falling, scale_gradient
+from clsp.model.machinery import (
+    Balancer,
+    SequenceSkip,
+    SharedDropout,
+    Switched,
+    Whiten,
+    edited,
+    falling,
+    scale_gradient,
+)
 from clsp.model.masking import padding_mask
 from clsp.model.norm import BiasNorm
-from clsp.model.recomputed import Convolution, recomputed
+from clsp.model.pointwise import pointwise
+from clsp.model.recomputed import KEPT_BYTES, Convolution, recomputed
 
 MIN_FRAMES = 9
 CONVNEXT_KERNEL = 7
@@ -102,10 +112,22 @@ class ConvNeXt(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x plus the block's change of it; while training some clips go without."""
-        hidden = self.hidden_balancer(self.pointwise_conv1(self.depthwise_conv(x)))
-        changed = x + self.skip(_convolved(SWOOSH_L, hidden, self.pointwise_conv2))
+        changed = x + self.skip(self._change(self.depthwise_conv(x)))
         out: Tensor = self.out_whiten(self.out_balancer(changed))
         return out
+
+    def _change(self, mixed: Tensor) -> Tensor:
+        """The pointwise part; a balancer that acts needs all hidden values at once."""
+        one, other = self.pointwise_conv1, self.pointwise_conv2
+        assert one.bias is not None
+        assert other.bias is not None
+        if self.hidden_balancer.acts():
+            return _convolved(SWOOSH_L, edited(one(mixed), self.hidden_balancer.edit), other)
+        if not torch.is_grad_enabled() or mixed.nbytes * CONVNEXT_EXPANSION < KEPT_BYTES:
+            return _convolved(SWOOSH_L, one(mixed), other)
+        pixels = mixed.permute(0, 2, 3, 1)
+        matrices = one.weight.flatten(1), one.bias, other.weight.flatten(1), other.bias
+        return pointwise(pixels.flatten(1, 2), None, *matrices).view(pixels.shape).permute(0, 3, 1, 2)
 
 
 def _convolved(swoosh: Swoosh, x: Tensor, conv: nn.Module) -> Tensor:

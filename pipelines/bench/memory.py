@@ -17,6 +17,7 @@ Side = Literal["plain", "ours", "checkpoints"]
 _MAP_FROM, _MAPPED_BYTES = -3, 2**16
 _STATUS, _CLEAR, _PEAK_ONLY = "/proc/self/status", "/proc/self/clear_refs", "5"
 CLIPS, SECONDS = 16, 10.0  # so that activations, and not what the optimiser remembers, are most of it
+LAYERS = 1, 2  # of each of two stacks: how the ratio goes with depth
 WARM_SECONDS = 0.5
 
 

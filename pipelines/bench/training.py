@@ -20,11 +20,11 @@ from clsp.model import DualEncoder, ModelConfig, parameter_groups, preset
 from clsp.optim import ScaledAdam
 
 LR, CLIPPING = 0.001, 2.0
-# Two of the thirteen layers of a preset at full width: a machine without a GPU can hold both sides' activations.
-REDUCED = {"downsampling_factor": (1, 2), "num_encoder_layers": (1,), "cnn_module_kernel": (31,)}
+# Two of a preset's stacks at full width: a machine without a GPU can hold both sides' activations.
+REDUCED = {"downsampling_factor": (1, 2), "cnn_module_kernel": (31,)}
 BY_STACK = ("encoder_dim", "encoder_unmasked_dim", "num_heads", "feedforward_dim", "query_head_dim", "pos_head_dim",
             "value_head_dim")  # fmt: skip
-REDUCED_TEXT = {"num_hidden_layers": 2, "vocab_size": 2000}
+REDUCED_VOCABULARY = 2000
 TOKENS = 40
 
 Inputs = tuple[torch.Tensor, ...]
@@ -35,24 +35,27 @@ Step = Callable[[Inputs], float]
 class Load:
     """One training step's input: ``clips`` of ``seconds``, each with a caption; ``threads`` compute it.
 
-    ``reduced``: the preset has two layers of each tower.
+    ``layers``, unless 0: of each of the preset's first two stacks; its other stacks are left out, and the text tower
+    has twice as many.
     """
 
     preset: str
     clips: int
     seconds: float
     threads: int
-    reduced: bool = False
+    layers: int = 0
 
     @property
     def config(self) -> ModelConfig:
         """The shape of the model that takes the step."""
         config = preset(self.preset)
-        if not self.reduced:
+        if not self.layers:
             return config
-        shape = config.model_dump() | REDUCED
+        shape = config.model_dump() | REDUCED | {"num_encoder_layers": (self.layers,)}
         shape |= {name: shape[name][:1] for name in BY_STACK}
-        return ModelConfig.model_validate(shape).with_text(**REDUCED_TEXT)
+        return ModelConfig.model_validate(shape).with_text(
+            num_hidden_layers=2 * self.layers, vocab_size=REDUCED_VOCABULARY
+        )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """``clsp bench``: speeds of this machine, each beside a plain reference in the same run, as JSON."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -116,21 +116,22 @@ def train(
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of each")] = 4.0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each side, which take turns")] = 7,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
-    xlarge: Annotated[bool, typer.Option(help="Also speed and peak memory at two layers of clsp-xlarge")] = True,
+    xlarge: Annotated[bool, typer.Option(help="Also speed and peak memory at two stacks of clsp-xlarge")] = True,
     out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
 ) -> None:
     """Compare training steps with plain eager mathematics, in turns on this machine.
 
     Example: clsp bench train --preset tiny --preset clsp-base --steps 9
     """
-    from pipelines.bench.memory import CLIPS, SECONDS, compare_memory
+    from pipelines.bench.memory import CLIPS, LAYERS, SECONDS, compare_memory
     from pipelines.bench.training import Load, compare_speed
 
     loads = [Load(name, clips, seconds, threads) for name in presets]
-    reduced = [Load("clsp-xlarge", clips, seconds, threads, reduced=True)] if xlarge else []
+    reduced = [Load("clsp-xlarge", clips, seconds, threads, layers=1)] if xlarge else []
+    depths = LAYERS if xlarge else ()
     report = {
         "speed": [asdict(compare_speed(load, steps)) for load in (*loads, *reduced)],
-        "memory": [asdict(compare_memory(replace(load, clips=CLIPS, seconds=SECONDS))) for load in reduced],
+        "memory": [asdict(compare_memory(Load("clsp-xlarge", CLIPS, SECONDS, threads, layers))) for layers in depths],
     }
     _print(report, out)
 

@@ -5,13 +5,13 @@ import torch
 from torch.nn.functional import conv1d
 
 from clsp.model.activations import swoosh_l, swoosh_r
-from clsp.model.attention import by_pair
 from clsp.model.depthwise import DepthwiseConv1d
 from clsp.model.machinery import SharedDropout
 from clsp.model.masking import feature_mask, kept_clips
 from clsp.model.norm import BiasNorm
 from clsp.model.positions import RelativePositions, position_table
 from clsp.model.resampling import Downsample, upsample
+from clsp.model.scores import by_pair
 
 X = torch.tensor([-6.0, -4, -2, -1, 0, 1, 2, 4, 6])
 SWOOSH_L = [0.445045, 0.285335, 0.127476, 0.051715, -0.016850, -0.066413, -0.068072, 0.338147, 1.611928]

@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from torch.autograd import gradcheck
+from torch.nn.functional import linear
 
 from clsp.model.activations import SWOOSH_L, SWOOSH_R, Dropped
 from clsp.model.depthwise import DepthwiseConv1d
 from clsp.model.norm import BiasNorm
+from clsp.model.pointwise import pointwise
 from clsp.model.recomputed import (
     Convolution,
     Itself,
@@ -16,6 +19,7 @@ from clsp.model.recomputed import (
     TanhGate,
     recomputed,
 )
+from clsp.model.scores import attention_scores
 
 
 def values(*shape):
@@ -47,10 +51,28 @@ def test_gradients(case, kept_bytes, monkeypatch):
     torch.manual_seed(0)
     made, used, parts, weights = CASES[case]
     tensors = [part if isinstance(part, torch.Tensor) else values(*part) for part in (*parts, *weights)]
-    assert torch.autograd.gradcheck(lambda *all_: recomputed(made, used, *all_), tensors)
+    assert gradcheck(lambda *all_: recomputed(made, used, *all_), tensors)
     with torch.no_grad():
         plain = recomputed(made, used, *tensors)
     assert torch.equal(plain, recomputed(made, used, *tensors))
+
+
+@pytest.mark.parametrize("slice_bytes", [1, 2**22])
+def test_work_in_slices_has_the_gradients_of_its_formula(slice_bytes, monkeypatch):
+    monkeypatch.setattr("clsp.model.pointwise.SLICE_BYTES", slice_bytes)
+    monkeypatch.setattr("clsp.model.scores.SLICE_BYTES", slice_bytes)
+    monkeypatch.setattr("clsp.model.scores.KEPT_BYTES", 0)
+    torch.manual_seed(0)
+    x, *weights = values(3, 2, 4), values(5, 4), values(5), values(4, 5), values(4)
+    for factors in (None, torch.tensor([[0.0, 2, 2, 0, 2]] * 3)[:, None].double()):
+        hidden = SWOOSH_L.value(linear(x, *weights[:2])) * (1 if factors is None else factors)
+        torch.testing.assert_close(pointwise(x, factors, *weights), linear(hidden, *weights[2:]))
+        assert gradcheck(lambda *all_: pointwise(all_[0], factors, *all_[1:]), (x, *weights))  # noqa: B023
+    parts = values(3, 2, 4, 3), values(3, 2, 4, 3), values(3, 2, 4, 2), values(2, 2, 7)
+    with torch.no_grad():
+        plain = attention_scores(*parts)
+    torch.testing.assert_close(attention_scores(*parts).detach(), plain)
+    assert gradcheck(attention_scores, parts)
 
 
 def test_frozen_weights_get_no_gradient():
@@ -64,7 +86,7 @@ def test_bias_norm_has_the_gradient_of_its_formula():
     torch.manual_seed(0)
     norm = BiasNorm(4).double()
     torch.nn.init.normal_(norm.bias)
-    assert torch.autograd.gradcheck(lambda x, *_: norm(x), (values(2, 3, 4), norm.bias, norm.log_scale))
+    assert gradcheck(lambda x, *_: norm(x), (values(2, 3, 4), norm.bias, norm.log_scale))
 
 
 def test_only_what_large_values_are_made_of_is_kept(monkeypatch):

@@ -11,7 +11,7 @@ def test_bench_train_compares_both_sides():
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     (speed,) = orjson.loads(result.stdout)["speed"]
-    assert speed["load"] == {"preset": "tiny", "clips": 4, "seconds": 1.0, "threads": 1, "reduced": False}
+    assert speed["load"] == {"preset": "tiny", "clips": 4, "seconds": 1.0, "threads": 1, "layers": 0}
     assert speed["ratio_low"] <= speed["ratio"] <= speed["ratio_high"]
     assert speed["plain_samples_per_second"] > 0
     assert speed["samples_per_second"] > 0

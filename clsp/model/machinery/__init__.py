@@ -1,7 +1,7 @@
 """What acts in training only: schedules of what is dropped, and edits of gradients. None of it has weights."""
 
 from clsp.model.machinery.balancer import Balancer
-from clsp.model.machinery.edits import GradientEdit, Switched, limit_parameter, scale_gradient
+from clsp.model.machinery.edits import GradientEdit, Switched, edited, limit_parameter, scale_gradient
 from clsp.model.machinery.penalty import ScorePenalty
 from clsp.model.machinery.scheduled import Points, ScheduledFloat, falling
 from clsp.model.machinery.skips import SequenceSkip, SharedDropout
@@ -18,6 +18,7 @@ __all__ = [
     "SharedDropout",
     "Switched",
     "Whiten",
+    "edited",
     "falling",
     "limit_parameter",
     "scale_gradient",

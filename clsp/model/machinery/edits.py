@@ -31,9 +31,11 @@ class GradientEdit(Switched):
 
     def forward(self, x: Tensor) -> Tensor:
         """x itself."""
-        if not (self.active and self.training) or float(torch.rand(())) >= self.p.value:
-            return x
-        return edited(x, self.edit)
+        return edited(x, self.edit) if self.acts() else x
+
+    def acts(self) -> bool:
+        """Whether it edits this time, which is drawn."""
+        return self.active and self.training and float(torch.rand(())) < self.p.value
 
     def edit(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The new gradient of x, in float32."""

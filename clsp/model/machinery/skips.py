@@ -40,10 +40,10 @@ class SharedDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Identity unless training."""
-        factors = self.factors(x)
+        factors = self.factors(x, x.shape[-1])
         return x if factors is None else x * factors
 
-    def factors(self, x: Tensor) -> Tensor | None:
-        """(N, 1, C): 0 where dropped, else 1 / (1 − p); None where nothing is dropped."""
+    def factors(self, x: Tensor, channels: int) -> Tensor | None:
+        """(N, 1, channels) for N clips: 0 where dropped, else 1 / (1 − p); None where nothing is dropped."""
         p = self.p.value if self.training else 0.0
-        return dropout(x.new_ones(len(x), 1, x.shape[-1]), p) if p > 0.0 else None
+        return dropout(x.new_ones(len(x), 1, channels), p) if p > 0.0 else None
