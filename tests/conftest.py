@@ -23,6 +23,9 @@ from clsp.processes import die_with_parent
 from clsp.storage import ObjectStore, open_store
 from tests.ports import free_ports
 
+# Threads that wait for each other spin: where test workers share the cores, two are many times as slow as one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads; processes that tests start inherit it
+
 WEED = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
 _START_SECONDS = 60
 # Files whose tests share what is dear to start: the whole flow; a cluster's images and operators.

@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import RobertaConfig, RobertaModel
 
 
 def build_text_tower(config: Mapping[str, Any]) -> nn.Module:
     """RobertaModel with its pooler and fresh weights; `config` holds the fields of its own config.json."""
+    from transformers import RobertaConfig, RobertaModel  # seconds; what only asks for a model's shape goes without
+
     tower: nn.Module = RobertaModel(RobertaConfig(**config), add_pooling_layer=True)
     return tower
 

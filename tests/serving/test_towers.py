@@ -20,6 +20,7 @@ from tests.tiny_model import TEXTS, encoded, tone
 
 _MEASURE = """
 import sys, psutil, torch
+from transformers import RobertaModel  # the weights are measured: the code that both towers load is there before
 from clsp.config import ServeSettings
 from clsp.model.loading import load_for_serving
 process = psutil.Process()
