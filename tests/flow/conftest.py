@@ -1,5 +1,9 @@
-"""One undisturbed run of the whole flow on a very small synthetic corpus: what every other run must equal."""
+"""One undisturbed run of the whole flow on a very small synthetic corpus: what every other run must equal.
 
+Its store is on S3. The killed run's is in a folder: that their manifests are the same says so of both kinds of store.
+"""
+
+import uuid
 from pathlib import Path
 
 import pytest
@@ -24,7 +28,10 @@ def small_corpus(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(small_corpus, small_config, tmp_path_factory) -> Flow:
-    store = str(tmp_path_factory.mktemp("undisturbed") / "store")
-    reports = run_small_flow(small_corpus, store, "first", small_config)
-    return Flow(small_corpus, small_config, open_store(store), reports)
+def undisturbed(small_corpus, small_config, s3_server) -> Flow:
+    store = f"s3://{s3_server.bucket}/{uuid.uuid4().hex}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        reports = run_small_flow(small_corpus, store, "undisturbed", small_config)
+        return Flow(small_corpus, small_config, open_store(store), reports)

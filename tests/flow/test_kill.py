@@ -1,4 +1,4 @@
-"""SIGKILL at any instant: started again, the flow ends with the manifests of an undisturbed run."""
+"""SIGKILL at any instant: started again, the flow ends with the manifests of an undisturbed run on another store."""
 
 import json
 import os
@@ -44,7 +44,8 @@ def survives(process: subprocess.Popen, seconds: float) -> bool:
     return True
 
 
-def test_killed_at_many_random_instants_it_ends_as_an_undisturbed_run(undisturbed, tmp_path):
+def test_killed_at_many_random_instants_it_ends_in_a_folder_as_an_undisturbed_run_on_s3(undisturbed, tmp_path):
+    assert undisturbed.store.uri.startswith("s3://")
     store = str(tmp_path / "store")
     total = sum(report.seconds for report in undisturbed.reports.values())
     generator = random.Random(20260111)
@@ -93,7 +94,7 @@ def processes_of(store: str) -> list[str]:
     return found
 
 
-def test_the_json_summary_of_a_run_can_be_read_by_a_program(undisturbed):
+def test_the_json_summary_of_a_run_can_be_read_by_a_program(undisturbed, s3_environment):
     process = start(undisturbed.source, undisturbed.store.uri)
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0
