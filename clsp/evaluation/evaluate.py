@@ -4,10 +4,12 @@ Work goes through the ledger a chunk of clips at a time, so a killed evaluation 
 """
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 from pydantic import JsonValue
 
 import clsp
@@ -91,9 +93,20 @@ def _embed_in_units(
         return {"shard": save_rows(store, "embeddings", Embedding, rows).model_dump(mode="json")}
 
     units = [(f"{index:06d}", chunk) for index, chunk in enumerate(in_chunks(examples, settings.examples_per_unit))]
-    with Progress("evaluate", len(units), "units") as progress:
+    with _torch_threads(settings.threads), Progress("evaluate", len(units), "units") as progress:
         results = ledger.complete(units, work, progress)
     return [Shard.model_validate(result["shard"]) for result in results]
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """``count`` threads in each of torch's operations, whatever the machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _counts(rows_in: int, accepted: int) -> Counts:

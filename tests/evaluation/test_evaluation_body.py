@@ -137,3 +137,29 @@ def test_a_torn_sound_is_named(store):
     store.put_blob(key, os.urandom(100_000))
     with pytest.raises(DataError, match="s001"):
         run(store, examples)
+
+
+class SummingEncoder(LevelEncoder):
+    """Its vectors hold a long sum, which rounds by how many threads share it."""
+
+    def _vector(self, number: int) -> torch.Tensor:
+        return super()._vector(number) * long_sum()
+
+
+def long_sum() -> torch.Tensor:
+    return torch.randn(2**20, generator=torch.Generator().manual_seed(0)).sum()
+
+
+def test_the_threads_of_the_machine_change_nothing(store):
+    examples, before = save_examples(store, range(1, 12)), torch.get_num_threads()
+    outcomes, sums = [], set()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            sums.add(float(long_sum()))
+            outcomes.append(run(store, examples, SummingEncoder(), key=str(threads)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert len(sums) == 2
+    assert outcomes[0] == outcomes[1]
