@@ -7,13 +7,16 @@ ratio is the median over the turns.
 import copy
 import importlib
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
+import clsp
 from clsp.errors import ConfigError
 from clsp.losses import info_nce
 from clsp.model import DualEncoder, ModelConfig, parameter_groups, preset
@@ -104,12 +107,15 @@ def our_step(model: DualEncoder) -> Step:
 
 def plain_step(model: DualEncoder) -> Step:
     """A step of the same weights in plain mathematics."""
+    sys.path.append(str(Path(clsp.__file__).parents[1]))  # an editable install finds our packages, not their tests
     try:
         towers, optimisers = (importlib.import_module(f"tests.eager.{name}") for name in ("towers", "optimiser"))
     except ModuleNotFoundError as error:
         raise ConfigError(
             "the plain mathematics to compare with is in tests/eager", hint="run clsp bench train in a checkout"
         ) from error
+    finally:
+        sys.path.pop()
     shared = {id(parameter): parameter for parameter in model.parameters()}
     plain = towers.make_eager(copy.deepcopy(model, shared))
     optimiser = optimisers.PerTensorScaledAdam(plain.parameters(), LR, CLIPPING)
