@@ -17,6 +17,7 @@ import psutil
 from clsp.config import TrainSettings
 from clsp.storage import open_store
 from clsp.training.checkpoints import Checkpoint, Checkpoints
+from clsp.training.heartbeats import FOLDER
 from clsp.training.job import Job
 
 PREFIX = "checkpoints/stage1/elastic"
@@ -60,6 +61,11 @@ class Agent:
     def ranks(self) -> list[int]:
         """Ranks of the training processes of this node."""
         return [int(worker.environ()["RANK"]) for worker in self.workers()]
+
+    def step(self) -> int:
+        """The step that a training process of this node has come to, by its heartbeat; 0 before the first."""
+        beats = [path.read_bytes().split() for path in (self.folder / FOLDER).glob("[0-9]*")]
+        return max((int(beat[1]) for beat in beats if beat), default=0)
 
     def lose(self) -> None:
         """The node is gone: every process of it, at once."""
@@ -127,6 +133,11 @@ class Nodes:
     def wait_for_step(self, step: int) -> None:
         """Until a checkpoint of ``step`` or later is committed."""
         self.wait(f"a checkpoint of step {step}", lambda: max(self.steps(), default=0) >= step)
+
+    def wait_between_checkpoints(self, agent: Agent) -> None:
+        """Until ``agent`` is some steps past a checkpoint, and some before the next."""
+        every = self.settings.checkpoint.every
+        self.wait("step between checkpoints", lambda: every // 4 < agent.step() % every <= every // 2)
 
     def wait(self, what: str, check: Callable[[], bool], seconds: float = 200) -> None:
         deadline = time.monotonic() + seconds

@@ -65,6 +65,7 @@ def assert_same(checkpoint, undisturbed):
 def test_a_lost_node_leaves_the_others_going_on_from_the_step_it_was_lost_at(cluster, undisturbed):
     first, second = cluster.add(), cluster.add()
     cluster.wait_for_step(10)
+    cluster.wait_between_checkpoints(second)
     second.lose()
     assert_same(cluster.finish(first), undisturbed)
     assert "was lost at step" in first.log
