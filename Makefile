@@ -11,7 +11,7 @@ GPU_WHEELS := ^(torch|triton|nvidia-[a-z0-9-]*)==
 OUT ?= demo
 WORKERS ?= 2
 # 2: two sessions, each on a cluster of its own; one that is given (CLSP_TEST_KUBECONTEXT) takes a single session.
-CLUSTER_WORKERS ?= 0
+CLUSTER_WORKERS ?= $(if $(CLSP_TEST_KUBECONTEXT)$(CLSP_TEST_CLUSTER),0,2)
 TESTS ?= tests/cluster
 NAME ?= dev
 NODES ?= 1
