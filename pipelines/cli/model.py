@@ -1,5 +1,6 @@
 """``clsp embed`` and ``clsp search``: a finished model at work."""
 
+from itertools import combinations, product
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,8 @@ def embed(
 ) -> None:
     """Embed recordings and descriptions, by a running server or in this process; print the cosine of each pair.
 
+    Pairs are of a recording and a description; of two alike where only one kind is given. --json prints the vectors.
+
     Example: clsp embed http://127.0.0.1:8080 hello.wav "a calm elderly man"
     """
     from pipelines.embedding import embed_here, embed_remotely, sort_inputs
@@ -36,9 +39,10 @@ def embed(
     if as_json:
         typer.echo(orjson.dumps({name: vector.tolist() for name, vector in vectors.items()}).decode())
         return
-    for sound in wanted.sounds:
-        for text in wanted.texts:
-            typer.echo(f"{float(vectors[sound] @ vectors[text]):+.4f}  {sound}  {text}")
+    mixed = wanted.sounds and wanted.texts
+    pairs = product(wanted.sounds, wanted.texts) if mixed else combinations([*wanted.sounds, *wanted.texts], 2)
+    for one, other in pairs:
+        typer.echo(f"{float(vectors[one] @ vectors[other]):+.4f}  {one}  {other}")
 
 
 def search(

@@ -146,6 +146,10 @@ def test_the_command_asks_a_server_when_it_is_given_a_url(server, client, tmp_pa
     cosines = client.similarity(TEXTS[:2], [SOUND])[:, 0]
     assert [float(line.split()[0]) for line in told.stdout.splitlines()] == pytest.approx(list(cosines), abs=1e-3)
     assert '"progress"' in told.stderr
+    texts = subprocess.run([*command[:5], *TEXTS[:3]], capture_output=True, text=True, check=True)
+    vectors = client.embed_texts(TEXTS[:3])
+    pairs = [float(vectors[one] @ vectors[other]) for one, other in ((0, 1), (0, 2), (1, 2))]
+    assert [float(line.split()[0]) for line in texts.stdout.splitlines()] == pytest.approx(pairs, abs=1e-3)
     refused = subprocess.run([*command[:5], "nowhere.wav"], check=False, capture_output=True, text=True)
     assert refused.returncode == 3
     assert "no file" in refused.stderr
