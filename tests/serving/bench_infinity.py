@@ -8,7 +8,6 @@ mixed length: all in one request, and by 32 clients with one text a request.
 import asyncio
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from clsp.model.loading import load_model
 from pipelines.bench.load import Target, saturate
 from pipelines.bench.serving import descriptions
 from serving.launch import running_server, stop_server
+from tests.ports import free_ports
 
 MODEL = "clsp"
 TEXTS, CLIENTS, LONGEST, LONGEST_WORDS = 256, 32, 128, 80
@@ -103,9 +103,7 @@ def write_models(folder: Path, texts: list[str]) -> None:
 @contextmanager
 def infinity(program: str, model: Path) -> Iterator[str]:
     """Infinity with torch in float32 on the CPU, everything else as it comes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     command = [program, "v2", "--model-id", str(model), "--served-model-name", MODEL, "--engine", "torch"]
     command += ["--url-prefix", "/v1", "--device", "cpu", "--dtype", "float32"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
