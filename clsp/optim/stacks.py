@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CPU_BLOCK = 2**16
+CPU_BLOCK = 2**17
 DEVICE_BLOCK = 2**26
 
 State = dict[str, Any]
@@ -83,36 +83,43 @@ class Stack:
 
     @property
     def _block(self) -> int:
-        return CPU_BLOCK if self.delta.device.type == "cpu" else DEVICE_BLOCK
+        return CPU_BLOCK if _is_at_hand(self.delta) else DEVICE_BLOCK
 
     def _step_rows(self, rates: Rates, rows: slice, gradients: Sequence[Tensor], factor: Tensor | None) -> None:
-        values, gradient = _flat([param.detach() for param in self.params[rows]]), _flat(gradients)
-        change = self._learn_size(rates, rows, values, gradient, factor)
-        beta1, beta2 = rates.betas
-        correction = 1 - beta2 ** (self.step + 1)
-        speed = self.rms[rows, None].clamp(min=rates.param_min_rms) * (-rates.lr * (1 - beta1))
+        params = self.params[rows]
+        values, gradient = _flat([param.detach() for param in params]), _flat(gradients)
+        are_views = values.data_ptr() == params[0].data_ptr()
+        noted = self.size_gradients[rows, self.step % rates.size_update_period].zero_()
+        change = None
+        if (self.step + 1) % rates.size_update_period == 0:
+            noted += _clipped(_dot(values, gradient), factor)
+            change = self._learn_size(rates, rows, values)
+        speed = self.rms[rows, None].clamp(min=rates.param_min_rms) * (-rates.lr * (1 - rates.betas[0]))
         for columns in _columns(self.size, self._block):
-            delta, second = self.delta[rows, columns], self.second[rows, columns]
-            clipped = _clipped(gradient[:, columns], factor)
-            delta.mul_(beta1)
-            if change is not None:
-                delta.addcmul_(values[:, columns], change)
-            second.mul_(beta2).addcmul_(clipped, clipped, value=1 - beta2)
-            root = second.sqrt()
-            if correction < 0.99:
-                root.mul_(correction**-0.5)
-            delta.addcdiv_(clipped * speed, root.add_(rates.eps))
-        torch._foreach_add_(self.params[rows], self.changes[rows])
+            value, clipped = values[:, columns], _clipped(gradient[:, columns], factor)
+            delta = self.delta[rows, columns].mul_(rates.betas[0])
+            if change is None:
+                noted += _dot(value, clipped)
+            else:
+                delta.addcmul_(value, change)
+            _add_scaled(delta, clipped, self._root(rates, rows, columns, clipped), speed)
+            if are_views:
+                value += delta
+        if not are_views:
+            torch._foreach_add_(params, self.changes[rows])
 
-    def _learn_size(
-        self, rates: Rates, rows: slice, values: Tensor, gradient: Tensor, factor: Tensor | None
-    ) -> Tensor | None:
-        """Note the gradients of the tensors' sizes; every few steps, (rows, 1) what to add of each to its momentum."""
-        period = rates.size_update_period
-        slots = self.size_gradients[rows]
-        slots[:, self.step % period] = _clipped(_dot(values, gradient), factor)
-        if self.step % period != period - 1:
-            return None
+    def _root(self, rates: Rates, rows: slice, columns: slice, gradient: Tensor) -> Tensor:
+        """Update the second moments and give their roots, corrected for the first steps."""
+        beta2 = rates.betas[1]
+        root = self.second[rows, columns].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2).sqrt()
+        correction = 1 - beta2 ** (self.step + 1)
+        if correction < 0.99:
+            root.mul_(correction**-0.5)
+        return root.add_(rates.eps)
+
+    def _learn_size(self, rates: Rates, rows: slice, values: Tensor) -> Tensor:
+        """(rows, 1) what to add of each tensor to its momentum, from the gradients of its size noted of late."""
+        period, slots = rates.size_update_period, self.size_gradients[rows]
         rms = self.rms[rows].copy_((_dot(values, values) / self.size).sqrt())
         beta2 = rates.betas[1] ** period
         second = self.size_second[rows].mul_(beta2).add_(slots.square().mean(dim=1), alpha=1 - beta2)
@@ -146,7 +153,22 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
 
 def _clipped(gradient: Tensor, factor: Tensor | None) -> Tensor:
     """Scaled by ``factor``; zero removes also what is not finite."""
-    return gradient if factor is None else torch.where(factor > 0, gradient * factor, 0.0)
+    if factor is None or (_is_at_hand(factor) and factor == 1):  # as in most steps
+        return gradient
+    return torch.where(factor > 0, gradient * factor, 0.0)
+
+
+def _add_scaled(delta: Tensor, gradient: Tensor, root: Tensor, speed: Tensor) -> None:
+    """Add ``speed`` (r, 1) * gradient / root to ``delta``, all (r, n)."""
+    if len(speed) == 1 and _is_at_hand(speed):  # saves a temporary
+        delta.addcdiv_(gradient, root, value=float(speed))
+    else:
+        delta.addcdiv_(gradient * speed, root)
+
+
+def _is_at_hand(tensor: Tensor) -> bool:
+    """Whether its values can be looked at without waiting for a device."""
+    return tensor.device.type == "cpu"
 
 
 def _columns(size: int, block: int) -> Iterator[slice]:
