@@ -12,7 +12,7 @@ from pathlib import Path
 import clsp
 from pipelines.images.debian import debian_base
 from pipelines.images.installer import installer_secrets
-from pipelines.images.roles import ROLES, TORCH, Role
+from pipelines.images.roles import COMMON, ROLES, TORCH, Role
 from pipelines.images.stages import ROOT, Kept, Kitchen, default_base
 from pipelines.images.tools import Tool
 
@@ -81,7 +81,7 @@ def _build_role(kitchen: Kitchen, role: Role, order: Order) -> Built:
     name = f"{order.registry}/{role.image}"
     installer = kitchen.installer()
     environment = _environment(kitchen, role, installer)
-    image_id = kitchen.image(role.name, name, installer, environment, _labels(kitchen.base))
+    image_id = kitchen.image(role.name, name, kitchen.code(installer), environment, _labels(kitchen.base))
     if order.push:
         tool.push(name)
     sbom = order.out / f"{role.name}.cdx.json"
@@ -100,7 +100,7 @@ def _build_role(kitchen: Kitchen, role: Role, order: Order) -> Built:
 
 
 def _environment(kitchen: Kitchen, role: Role, installer: Kept) -> Kept:
-    foundation = kitchen.base_stage()
+    foundation = kitchen.environment(COMMON, installer, kitchen.base_stage())
     if role.shares_torch:
         lock = TORCH if kitchen.torch == "default" else f"{TORCH}-{kitchen.torch}"
         foundation = kitchen.environment(lock, installer, foundation)

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from clsp.errors import ConfigError
-from pipelines.images.roles import ROLES, TORCH, Role
+from pipelines.images.roles import COMMON, ROLES, TORCH, Role
 
 FOLDER = Path(__file__).parent / "locks"
 _ROOT = Path(__file__).parents[2]
@@ -35,20 +35,22 @@ _TARGET = {
 
 
 def make_locks(root: Path = _ROOT) -> dict[str, str]:
-    """File name → text of every image's lock; ``torch.lock`` is the layer that roles with torch share.
+    """File name → text of every image's lock, without what the layers below it hold.
 
+    ``common.lock`` is the layer that all roles share, ``torch.lock`` the one on it that roles with torch share;
     ``torch-mounted.lock`` names nothing: the test cluster mounts torch from its machine, at /opt/torch.
 
     Raises ``ConfigError`` when the environment or requirements.lock lacks something that an extra asks for.
     """
     pins = read_pins((root / "requirements.lock").read_text())
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    torch = closure([TORCH])
+    needed = {role: closure(_requirements(role, project)) for role in ROLES}
+    common = set.intersection(*needed.values())
+    torch = closure([TORCH]) - common
     without_gpu = {name for name in torch if not _GPU_WHEELS.fullmatch(name)}
-    locks = {TORCH: torch, f"{TORCH}-cpu": without_gpu, f"{TORCH}-mounted": set[str]()}
-    for role in ROLES:
-        needed = closure(_requirements(role, project))
-        locks[role.name] = needed - torch if role.shares_torch else needed
+    locks = {COMMON: common, TORCH: torch, f"{TORCH}-cpu": without_gpu, f"{TORCH}-mounted": set[str]()}
+    for role, packages in needed.items():
+        locks[role.name] = packages - common - (torch if role.shares_torch else set())
     return {f"{name}.lock": _render(packages, pins) for name, packages in locks.items()}
 
 

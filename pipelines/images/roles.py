@@ -1,13 +1,13 @@
 """Which image runs what, and the extras of pyproject.toml that it therefore holds.
 
-Roles that need torch share its layer, which is by far the largest.
+All roles share a layer with what each of them needs, and those with torch share its layer, which is by far the largest.
 """
 
 from dataclasses import dataclass
 
 from components.images import ANNOTATOR_IMAGE, EMBEDDER_IMAGE, STEP_IMAGE, TRAINER_IMAGE
 
-TORCH = "torch"
+COMMON, TORCH = "common", "torch"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ every environment as it was, and a changed lock makes only the environments that
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clsp.hashing import digest_of
+from clsp.hashing import digest_file, digest_of
 from pipelines.images.roles import TORCH
 from pipelines.images.tools import Build, Tool
 
@@ -18,6 +18,7 @@ ROOT = FOLDER.parents[1]
 DOCKERFILE = FOLDER / "Dockerfile"
 _STAGE = re.compile(r"^FROM \S+ AS (\S+)$", re.MULTILINE)
 _ARGUMENT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)
+_COPY = re.compile(r"^COPY (?!--)(.*) \S+$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ def instructions(stage: str) -> str:
     starts = {match[1]: match.start() for match in _STAGE.finditer(text)}
     end = min((start for start in starts.values() if start > starts[stage]), default=len(text))
     return text[starts[stage] : end]
+
+
+def copied_by(stage: str) -> list[str]:
+    """Names of the files and folders of the checkout that a stage copies."""
+    return [name for names in _COPY.findall(instructions(stage)) for name in names.split()]
+
+
+def files_below(place: Path) -> Iterator[Path]:
+    """The file, or those of the folder that reach the builder, in order."""
+    files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    yield from (file for file in files if file.is_file() and "__pycache__" not in file.parts)
 
 
 @dataclass(frozen=True)
@@ -68,12 +80,17 @@ class Kitchen:
         arguments = {"INSTALLER": installer.image, "FOUNDATION": foundation.image, "LOCK": lock, "TORCH": torch}
         return self._keep("environment", made_of, arguments, lock)
 
-    def image(self, target: str, name: str, installer: Kept, environment: Kept, labels: Mapping[str, str]) -> str:
-        """The image of a role, ``environment`` with our code; its id."""
-        arguments = {"INSTALLER": installer.image, "ENVIRONMENT": environment.image}
-        return self._build(target, name, arguments, labels)
+    def code(self, installer: Kept) -> Kept:
+        """What installs packages, with our code installed; never part of an image, but copied into each."""
+        copied = [file for name in copied_by("code") for file in files_below(ROOT / name)]
+        files = [[str(file.relative_to(ROOT)), digest_file(file)] for file in copied]
+        return self._keep("code", [installer.key, instructions("code"), files], {"INSTALLER": installer.image})
 
-    def _keep(self, target: str, made_of: list[str], arguments: Mapping[str, str], name: str = "") -> Kept:
+    def image(self, target: str, name: str, code: Kept, environment: Kept, labels: Mapping[str, str]) -> str:
+        """The image of a role, ``environment`` with our code; its id."""
+        return self._build(target, name, {"CODE": code.image, "ENVIRONMENT": environment.image}, labels)
+
+    def _keep(self, target: str, made_of: Sequence[object], arguments: Mapping[str, str], name: str = "") -> Kept:
         key = digest_of(made_of)[:16]
         image = f"localhost/clsp-platform/{'-'.join(filter(None, (target, name)))}:{key}"
         missing = self.tool.find(image) is None

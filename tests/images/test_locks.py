@@ -33,9 +33,15 @@ def test_torch_is_one_layer_of_its_own():
     assert not [name for name in LOCKS["torch-cpu"] if name.startswith(("nvidia", "cuda", "triton"))]
 
 
+def test_what_all_roles_need_is_one_layer_below_all_others():
+    assert "numpy" in LOCKS["common"]
+    assert not any(pins.keys() & LOCKS["common"].keys() for name, pins in LOCKS.items() if name != "common")
+
+
 def test_the_annotation_client_is_small():
-    assert not LOCKS["annotator"].keys() & {"torch", "kfp", "pandas", "feast", "kserve", "great-expectations"}
-    assert "httpx" in LOCKS["annotator"]
+    client = LOCKS["common"].keys() | LOCKS["annotator"].keys()
+    assert not client & {"torch", "kfp", "pandas", "feast", "kserve", "great-expectations"}
+    assert "httpx" in client
 
 
 def test_no_image_holds_what_checks_or_tests():

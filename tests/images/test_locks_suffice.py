@@ -46,6 +46,7 @@ def install(lock: str, site: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_a_role_has_what_its_modules_load(role, tmp_path):
+    install("common", tmp_path)
     install(role.name, tmp_path)
     if role.shares_torch:
         install("torch", tmp_path)

@@ -72,6 +72,26 @@ def test_a_change_of_the_code_stage_keeps_every_environment(folder):
     assert kept(Shelf()) == before
 
 
+def test_the_code_is_installed_once_until_it_changes(folder, tmp_path, monkeypatch):
+    tool, checkout = Shelf(), tmp_path / "checkout"
+    for name in stages.copied_by("code"):
+        (checkout / name).mkdir(parents=True)
+    monkeypatch.setattr(stages, "ROOT", checkout)
+
+    def built() -> str:
+        kitchen = Kitchen(tool, "base@sha256:1", "default", {})
+        return kitchen.code(kitchen.installer()).key
+
+    (checkout / "clsp" / "one.py").write_text("1")
+    first = built()
+    (checkout / "clsp" / "__pycache__").mkdir()
+    (checkout / "clsp" / "__pycache__" / "one.pyc").touch()
+    assert built() == first
+    (checkout / "clsp" / "one.py").write_text("2")
+    assert built() != first
+    assert [build.target for build in tool.built] == ["installer", "code", "code"]
+
+
 def test_a_changed_lock_changes_its_own_environment_only(folder):
     before = kept(Shelf())
     with (folder / "locks" / "step.lock").open("a") as lock:
@@ -104,8 +124,11 @@ def test_roles_with_torch_stand_on_one_layer(tmp_path):
     foundations = {build.arguments.get("LOCK"): build.arguments.get("FOUNDATION", "") for build in tool.built}
     assert foundations["trainer"] == foundations["embedder"]
     assert "environment-torch:" in foundations["trainer"]
-    assert "/base:" in foundations["step"]
-    assert sum(build.arguments.get("LOCK") == "torch" for build in tool.built) == 1
+    assert "environment-common:" in foundations["torch"]
+    assert "environment-common:" in foundations["step"]
+    assert "/base:" in foundations["common"]
+    assert all(sum(build.arguments.get("LOCK") == name for build in tool.built) == 1 for name in ("common", "torch"))
+    assert sum(build.target == "code" for build in tool.built) == 1
 
 
 def test_an_order_is_told_image_by_image_and_summed_up(tmp_path):
