@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import orjson
 import pytest
 from minio import Minio
@@ -25,6 +26,13 @@ from tests.ports import free_ports
 
 # Threads that wait for each other spin: where test workers share the cores, two are many times as slow as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads; processes that tests start inherit it
+
+# One commit, one verdict: examples are the same in each run and may take as long as a busy machine needs.
+# ``pytest --hypothesis-profile explore`` draws others.
+_PATIENT = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("explore", _PATIENT)
+hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
+hypothesis.settings.load_profile("same")
 
 WEED = shutil.which("weed") or str(Path(sys.executable).parent / "weed")
 _START_SECONDS = 60

@@ -1,4 +1,4 @@
-"""A chat endpoint of fixed service time and known capacity, in a process of its own.
+"""A chat endpoint of fixed service time and known capacity, in a process of its own or in a loop.
 
 ``python -m tests.fixed_engine SLOTS SECONDS PORT [refuse]`` prints its URL; requests over the limit wait, or are
 refused with 429. ``GET /seen`` tells how many it answered and refused, and which share of its slots' time was used.
@@ -20,10 +20,10 @@ ANSWER = b'{"choices": [{"message": {"content": "A calm voice."}}]}'
 
 
 class Engine:
-    """Counts as it serves."""
+    """Counts as it serves, or fails each request with ``status``."""
 
-    def __init__(self, slots: int, seconds: float, refuses: bool) -> None:
-        self.slots, self.seconds, self.refuses = slots, seconds, refuses
+    def __init__(self, slots: int, seconds: float, refuses: bool = False, status: int = 200) -> None:
+        self.slots, self.seconds, self.refuses, self.status = slots, seconds, refuses, status
         self.free = asyncio.Semaphore(slots)
         self.answered = self.refused = 0
         self.first = self.last = self.busy = 0.0
@@ -40,18 +40,22 @@ class Engine:
             self.last = asyncio.get_running_loop().time()
             self.busy += self.last - now
             self.answered += 1
-        return web.Response(body=ANSWER)
+        return web.Response(body=ANSWER, status=self.status)
 
     async def health(self, _: web.Request) -> web.Response:
         return web.Response()
 
+    @property
+    def used(self) -> float:
+        """The share of its slots' time, from the first answer's begin to the last's end."""
+        return self.busy / (self.slots * max(self.last - self.first, 1e-9))
+
     async def seen(self, _: web.Request) -> web.Response:
-        used = self.busy / (self.slots * max(self.last - self.first, 1e-9))
-        return web.json_response({"answered": self.answered, "refused": self.refused, "used": used})
+        return web.json_response({"answered": self.answered, "refused": self.refused, "used": self.used})
 
 
-async def serve(slots: int, seconds: float, port: int, refuses: bool) -> None:
-    engine = Engine(slots, seconds, refuses)
+async def listen(engine: Engine, port: int = 0) -> str:
+    """Serve ``engine`` for as long as the loop runs; its URL."""
     app = web.Application(client_max_size=2**26)
     app.add_routes(
         [
@@ -64,7 +68,11 @@ async def serve(slots: int, seconds: float, port: int, refuses: bool) -> None:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port, backlog=2048)
     await site.start()
-    print(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1", flush=True)
+    return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
+
+
+async def serve(slots: int, seconds: float, port: int, refuses: bool) -> None:
+    print(await listen(Engine(slots, seconds, refuses), port), flush=True)
     await asyncio.Event().wait()
 
 

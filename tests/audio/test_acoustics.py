@@ -52,7 +52,7 @@ def test_a_pure_tone_has_its_own_pitch(hertz):
     assert abs(semitones(measure(tone).pitch_hz, hertz)) < 0.05
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     hertz=st.floats(70, 500),
     dbfs=st.floats(-45, -12),
@@ -66,7 +66,7 @@ def test_a_voice_has_its_own_pitch_at_any_loudness(hertz, dbfs, formants, noise)
     assert measured.pitch_range_st < 1.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(start=st.floats(90, 300), interval=st.floats(-11, 11))
 def test_glides_are_followed_in_both_directions(start, interval):
     curve = start * 2 ** (np.linspace(0, interval, RATE) / 12)
@@ -85,7 +85,7 @@ def test_an_arch_is_told_from_a_slope(height):
     assert abs(measured.pitch_change_st) < 0.3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(dbfs=st.floats(-45, -3), hertz=st.floats(90, 300))
 def test_loudness_is_the_level_of_the_speech(dbfs, hertz):
     silence = np.zeros(RATE // 2, dtype=np.float32)
@@ -93,7 +93,7 @@ def test_loudness_is_the_level_of_the_speech(dbfs, hertz):
     assert measure(np.concatenate([silence, speech, silence])).loudness_dbfs == pytest.approx(dbfs, abs=1.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(dbfs=st.floats(-40, -12), hertz=st.floats(90, 300), rate=st.sampled_from([3.0, 5.0]))
 def test_only_loudness_depends_on_the_gain(dbfs, hertz, rate):
     voice = syllables(rate, hertz=hertz)
@@ -170,7 +170,7 @@ def test_silence_and_noise_have_no_pitch(seconds):
     assert measure(np.zeros(count, dtype=np.float32)).speech_s == 0.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(width=32, allow_nan=True, allow_infinity=True), max_size=40),
     st.integers(1, 200),

@@ -77,7 +77,7 @@ def test_agrees_with_kaldi(samples: int) -> None:
     np.testing.assert_allclose(Fbank(80)(waveform[None])[0][0], kaldi(waveform), atol=5e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(80, 9_000), min_size=1, max_size=5), st.integers(0, 2_000))
 def test_a_clip_has_the_same_features_in_any_batch(lengths: list[int], extra: int) -> None:
     fbank = Fbank()

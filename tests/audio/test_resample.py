@@ -30,7 +30,7 @@ def test_nothing_in_nothing_out():
     assert resample(np.zeros(0, np.float32), 44_100, 16_000).shape == (0,)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 22_050), max_size=6), rate=st.sampled_from([8_000, 22_050, 44_100]))
 def test_blocks_do_not_matter(cuts, rate):
     samples = babble(1.0, 22_050)

@@ -38,7 +38,7 @@ def test_the_longest_pause_wins():
     assert second == (round(20.75 * 16_000), len(samples))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     bursts=st.lists(st.tuples(st.integers(1, 6_000), st.integers(0, 3_000)), min_size=1, max_size=12),
     seed=st.integers(0, 5),

@@ -49,7 +49,7 @@ def says(caption: str, scale: Scale, acoustics: Acoustics) -> bool:
     return any(re.search(rf"\b{word}\b", caption) for word in scale.wordings(acoustics))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(clips(), st.integers(0, 10**9))
 def test_fine_captions_keep_every_rule(acoustics, seed):
     caption = describe(acoustics, seed=seed, kind="fine")
@@ -60,7 +60,7 @@ def test_fine_captions_keep_every_rule(acoustics, seed):
     assert describe(acoustics, seed=seed, kind="fine") == caption
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     clips(),
     st.integers(0, 10**9),
@@ -76,7 +76,7 @@ def test_global_captions_are_one_short_sentence(acoustics, seed, gender, accent)
     assert ("Scottish accent" in caption) == (accent == "Scottish")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(clips(), st.integers(0, 10**9))
 def test_fine_captions_say_the_main_levels_and_every_change(acoustics, seed):
     caption = describe(acoustics, seed=seed, kind="fine")
@@ -90,7 +90,7 @@ def test_fine_captions_say_the_main_levels_and_every_change(acoustics, seed):
     assert ("pause" in caption) == (acoustics.pauses > 0)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(clips(), st.integers(0, 10**9))
 def test_no_sentence_is_untrue(acoustics, seed):
     """Every wording in a caption belongs to the level that was measured."""

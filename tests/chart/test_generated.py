@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import clsp
@@ -58,7 +58,6 @@ def test_every_mapping_says_whether_it_is_closed() -> None:
             assert "additionalProperties" in item, path
 
 
-@settings(deadline=None)
 @given(st.sampled_from([path for path, item in _objects(SCHEMA) if item.get("additionalProperties") is False]))
 def test_unknown_keys_are_refused_everywhere(path: str) -> None:
     value: Any = {"no-such-key": 1}

@@ -16,7 +16,6 @@ from clsp.errors import TrainingError
 durations = st.lists(st.floats(1.0, 30.0), min_size=8, max_size=200)
 
 
-@settings(deadline=None)
 @given(size=st.integers(1, 500), key=st.text(max_size=5))
 def test_permutation_is_a_bijection(size, key):
     assert sorted(Permutation(size, key)[i] for i in range(size)) == list(range(size))
@@ -34,7 +33,6 @@ def test_permutation_refuses_what_is_outside():
         Permutation(3, "k")[3]
 
 
-@settings(deadline=None)
 @given(durations, st.integers(1, 6))
 def test_buckets_hold_every_clip_once_and_rise(values, count):
     buckets = duration_buckets(values, count)
@@ -51,7 +49,7 @@ def test_buckets_hold_about_the_same_duration():
     assert max(totals) < 1.1 * min(totals)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(durations, st.integers(1, 4), st.integers(2, 8), st.integers(0, 3))
 def test_epoch_visits_clips_once_and_leaves_out_less_than_a_batch(values, count, batch, epoch):
     order = make_order(values, BatchSettings(global_clips=batch, buckets=count), seed=7)
@@ -63,7 +61,7 @@ def test_epoch_visits_clips_once_and_leaves_out_less_than_a_batch(values, count,
     assert {order.epoch(step) for step in steps} == {epoch}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(1.0, 30.0), min_size=60, max_size=200), st.integers(1, 4), st.integers(0, 3))
 def test_batches_by_seconds_hold_no_more_and_visit_clips_once(values, count, epoch):
     order = make_order(values, BatchSettings(global_seconds=60, buckets=count), seed=7)

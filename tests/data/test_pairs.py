@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clsp.data.pairs import Task, captions_for, choose_task, contrast_for
@@ -17,14 +17,12 @@ EXAMPLE = Example(
 steps = st.integers(0, 10**6)
 
 
-@settings(deadline=None)
 @given(steps)
 def test_stage_1_takes_one_fine_caption(step):
     (text,) = captions_for(EXAMPLE, Task.FINE, 1, step)
     assert text in EXAMPLE.fine
 
 
-@settings(deadline=None)
 @given(steps)
 def test_task_1_is_global_then_fine(step):
     first, second = captions_for(EXAMPLE, Task.GLOBAL_AND_FINE, 1, step)
@@ -32,7 +30,6 @@ def test_task_1_is_global_then_fine(step):
     assert second in EXAMPLE.fine
 
 
-@settings(deadline=None)
 @given(steps)
 def test_task_2_takes_two_different_fine_captions(step):
     texts = captions_for(EXAMPLE, Task.TWO_FINE, 1, step)

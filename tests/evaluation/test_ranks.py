@@ -104,7 +104,7 @@ def test_a_vector_that_is_not_finite_is_refused():
         rank(vectors, vectors, np.arange(3))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(2, 25))
 def test_order_of_items_does_not_matter(seed, count):
     queries, gallery = random_unit(seed, count), random_unit(seed + 1, count)
@@ -115,7 +115,7 @@ def test_order_of_items_does_not_matter(seed, count):
     assert (straight.tied[order] == shuffled.tied).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=12))
 def test_scores_stay_in_bounds_and_grow_with_k(labels):
     gallery = np.eye(4)[labels]

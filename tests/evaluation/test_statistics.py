@@ -38,7 +38,7 @@ def test_intervals_narrow_with_more_clips():
     assert widths[1] < widths[0] / 4
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=2, max_size=30))
 def test_a_value_lies_in_its_bounds_and_order_is_nothing(pairs):
     truth, answer = (np.array(column) for column in zip(*pairs, strict=True))

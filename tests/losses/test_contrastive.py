@@ -33,7 +33,6 @@ def random_rows(count: int, seed: int) -> Tensor:
     return normalize(torch.randn(count, 5, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.floats(0.0, 1.0), st.integers(0, 100))
 def test_multi_positive_is_cross_entropy_with_soft_targets(count: int, weight: float, seed: int) -> None:
     audio, text = random_rows(count, seed), random_rows(2 * count, seed + 1)
@@ -46,7 +45,6 @@ def test_multi_positive_is_cross_entropy_with_soft_targets(count: int, weight: f
     torch.testing.assert_close(multi_positive(audio, text, SCALE, weight), expected, atol=1e-5, rtol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 8), st.integers(0, 100))
 def test_order_of_the_batch_does_not_matter(count: int, seed: int) -> None:
     audio, text = random_rows(count, seed), random_rows(count, seed + 1)
@@ -67,7 +65,7 @@ def test_half_precision_towers_get_float32_logits() -> None:
     assert loss.dtype == torch.float32
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 9), st.integers(1, 12), st.integers(0, 100))
 def test_tiles_change_neither_loss_nor_gradient(count: int, tile: int, seed: int) -> None:
     results = []

@@ -49,7 +49,7 @@ def noise(samples: int, seed: int) -> torch.Tensor:
     return 0.2 * torch.randn(samples, generator=generator) * torch.rand(1, generator=generator)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(SAMPLES, min_size=1, max_size=5), st.integers(0, 9_000), st.integers(0, 2**31), st.floats(-1, 1))
 def test_waveforms_embed_alike_alone_and_in_any_batch(samples, extra, seed, filler):
     clips = [noise(count, seed + position) for position, count in enumerate(samples)]
@@ -64,7 +64,7 @@ def test_waveforms_embed_alike_alone_and_in_any_batch(samples, extra, seed, fill
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.integers(3, 49), min_size=1, max_size=36), min_size=1, max_size=5), st.integers(0, 9))
 def test_tokens_embed_alike_alone_and_beside_any_padding(texts, filler):
     width = max(map(len, texts)) + 2

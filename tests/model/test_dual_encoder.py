@@ -28,7 +28,7 @@ def alone(model: DualEncoder, clip: Tensor) -> Tensor:
     return model.forward_speech(clip[None], torch.tensor([len(clip)]))[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(LENGTHS, min_size=1, max_size=5), st.integers(0, 40), st.floats(-30, 30))
 def test_a_clip_is_embedded_alike_alone_and_in_any_batch(lengths: list[int], extra: int, filler: float) -> None:
     clips = [features(frames, seed) for seed, frames in enumerate(lengths)]
@@ -41,7 +41,7 @@ def test_a_clip_is_embedded_alike_alone_and_in_any_batch(lengths: list[int], ext
         torch.testing.assert_close(one, alone(NEUTRAL, clip), atol=1e-5, rtol=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(LENGTHS)
 def test_a_lone_clip_is_embedded_as_the_published_code_does(frames: int) -> None:
     clip = features(frames, frames)

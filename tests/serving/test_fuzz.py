@@ -207,7 +207,7 @@ def examples(strategy, count):
     found = []
 
     @hypothesis.settings(
-        max_examples=count, database=None, derandomize=True, deadline=None, phases=[hypothesis.Phase.generate],
+        max_examples=count, database=None, derandomize=True, phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
     )  # fmt: skip
     @hypothesis.given(strategy)

@@ -153,7 +153,7 @@ WHOLE = encoded(tone(0.4), "FLAC")
 
 
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=20))
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_altered_bytes_never_break_the_server(server, changes):
     data = bytearray(WHOLE)
     for position, value in changes:

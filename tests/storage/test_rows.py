@@ -21,7 +21,7 @@ EXAMPLES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(EXAMPLES, max_size=5))
 def test_rows_survive(rows):
     data = encode_rows(Example, rows)

@@ -27,7 +27,7 @@ def slices(tmp_path_factory):
     return RowSlices(store, manifest.of_kind("failures"), Failure)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bounds=st.tuples(st.integers(0, len(ROWS)), st.integers(0, len(ROWS))))
 def test_every_stretch_is_what_the_whole_has_there(slices, bounds):
     start, stop = sorted(bounds)

@@ -29,7 +29,7 @@ def mean_of(trajectory: list[torch.Tensor], period: int, batches: int) -> Runnin
     return RunningMean(str(batches), batches, {"w": average})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 7), st.integers(0, 2**31))
 def test_an_interval_is_the_mean_of_what_it_saw(first, more, period, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -88,12 +88,16 @@ def test_what_a_lost_worker_left_is_no_heartbeat(worker, tmp_path):
     assert not list((tmp_path / FOLDER).iterdir())
 
 
-def test_each_beat_starts_the_time_again(tmp_path):
-    heartbeat = Heartbeat.of(tmp_path, 0)
+def test_each_beat_starts_the_time_again(tmp_path, monkeypatch):
+    heartbeat, now, killed = Heartbeat.of(tmp_path, 0), 0, []
+    monkeypatch.setattr("time.monotonic_ns", lambda: now)
+    monkeypatch.setattr("os.kill", lambda pid, _: killed.append(pid))  # it would be this process
     heartbeat.beat(1)
-    time.sleep(0.06)
+    now = 110 * 10**9
     heartbeat.beat(2)
-    assert Watch(tmp_path, 0.03, 60).end_hung() is None
+    now = 220 * 10**9
+    assert Watch(tmp_path, 60, 60).end_hung() is None
+    assert not killed
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [str(os.getpid())]
     heartbeat.rest()
 
