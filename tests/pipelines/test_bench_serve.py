@@ -62,8 +62,8 @@ def test_a_latency_counts_from_when_the_request_was_due(slow):
 
 def test_probes_are_asked_meanwhile(slow):
     with probing(slow, every=0.02) as probes:
-        time.sleep(0.3)
-    assert len(probes.seconds) > 3
+        while len(probes.seconds) <= 3:
+            time.sleep(0.01)
 
 
 def test_no_answer_is_no_success():

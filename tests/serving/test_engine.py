@@ -343,4 +343,4 @@ async def test_a_deadline_counts_from_when_the_request_came(started):
     with pytest.raises(RequestError) as caught:
         started.engine.check_time(asker)
     assert caught.value.code == "expired"
-    started.engine.check_time(Asker("x", 7.0, time.monotonic() - 6.0))
+    started.engine.check_time(Asker("x", 60.0, time.monotonic() - 6.0))

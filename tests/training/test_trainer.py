@@ -10,7 +10,7 @@ from clsp.errors import ModelError, TrainingError
 from clsp.training.average import RunningAverage
 from clsp.training.checkpoints import Checkpoints
 from clsp.training.loop import resume, run_steps
-from tests.training.bench import stage_settings
+from tests.training.bench import OPTIMISER, stage_settings
 from tests.training.nano import nano_config
 
 RARE = CheckpointSettings(every=10**6)
@@ -28,10 +28,13 @@ def run(bench, stage="stage1", prefix="c", settings=RARE, **changes):
 
 @pytest.mark.parametrize(("stage", "precision"), [("stage1", "float32"), ("stage2", "float32"), ("stage2", "bfloat16")])
 def test_the_loss_falls_from_chance(bench, stage, precision):
-    trainer = run(bench, stage, steps=40, precision=precision)
-    first, last = trainer.rows[0].loss, sum(row.loss for row in trainer.rows[-5:]) / 5
-    assert first == pytest.approx(math.log(8), rel=0.35)
-    assert last < first
+    """At the other tests' rate a model of this size comes to chance itself, from a thousandth above, and stays."""
+    quick = OPTIMISER.model_copy(update={"base_lr": 0.03})
+    trainer = run(bench, stage, steps=60, precision=precision, seed=0, optimiser=quick)
+    losses = [row.loss for row in trainer.rows]
+    assert losses[0] == pytest.approx(math.log(8), rel=0.35)
+    # Where it is at the end hangs on rounding; who learns nothing is never below chance for five steps.
+    assert min(sum(losses[step : step + 5]) / 5 for step in range(5, 56)) < 0.9 * losses[0]
 
 
 def test_rows_say_what_happened(bench):
