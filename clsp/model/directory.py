@@ -32,7 +32,11 @@ def save_model(folder: Path, model: nn.Module, config: ModelConfig, untrained: C
     folder.mkdir(parents=True, exist_ok=True)
     state = {f"{PREFIX}{name}": _plain(value) for name, value in model.state_dict().items()}
     aside = folder / f".{WEIGHTS_FILE}.partial"
-    save_file(state, aside, metadata={"format": "pt"})
+    try:
+        save_file(state, aside, metadata={"format": "pt"})
+    except SafetensorError as error:
+        aside.unlink(missing_ok=True)
+        raise ModelError(f"cannot write {WEIGHTS_FILE}: {error}", hint="free space or choose another folder") from error
     aside.replace(folder / WEIGHTS_FILE)
     document = folder / f".{CONFIG_FILE}.partial"
     document.write_bytes(canonical_json(config.model_dump(mode="json")))

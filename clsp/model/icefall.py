@@ -5,6 +5,7 @@ own are the paths that icefall stores among its settings.
 """
 
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
@@ -50,7 +51,8 @@ def read_icefall(path: Path) -> IcefallCheckpoint:
 def _load(path: Path) -> Any:
     try:
         with torch.serialization.safe_globals(_PATHS):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            # Before torch 1.6 a checkpoint was no zip archive, and cannot be mapped.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
         raise ModelError(f"cannot read {path.name}: {error.strerror}", hint="check the file and its rights") from error
     except Exception as error:

@@ -13,7 +13,8 @@ from clsp.model.building import build_towers
 from clsp.model.config import ModelConfig
 from clsp.model.directory import save_model
 from clsp.model.sources import Source, read_source, with_output_factor, with_text_tower
-from clsp.model.tokens import copy_tokenizer
+from clsp.model.tokens import copy_tokenizer, holds_tokenizer
+from clsp.model.weights import refuse_not_finite
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def import_model(path: Path, out: Path, options: ImportOptions | None = None) ->
     ``ModelError`` when ``out`` exists, or when names or shapes do not fit; nothing is left behind then.
     """
     options = options or ImportOptions()
+    if options.tokenizer is not None and not holds_tokenizer(options.tokenizer):
+        raise ModelError(f"there is no tokenizer in {str(options.tokenizer)!r}", hint="give the folder of tokenizer.json")
     if not path.exists():
         raise ModelError(f"there is no {str(path)!r}", hint="give a model directory or an icefall .pt")
     return write_source(assemble(path, options), out, options.tokenizer or options.text, options.seed)
@@ -56,6 +59,7 @@ def write_source(source: Source, out: Path, tokenizer: Path | None, seed: int = 
     if out.exists():
         raise ModelError(f"{out.name!r} exists already", hint="name a folder that does not exist yet")
     towers = build_towers(source, seed=seed)
+    refuse_not_finite(towers)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         written = Path(scratch) / "model"

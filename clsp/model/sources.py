@@ -106,10 +106,17 @@ def _weights_file(path: Path) -> Path:
         if path.suffix != ".pt":
             raise ModelError(f"{path.name!r} is no model", hint=f"give the folder of {WEIGHTS_FILE}, or an icefall .pt")
         return path
-    checkpoints = sorted(path.glob("*.pt"))
-    if (path / WEIGHTS_FILE).is_file() or len(checkpoints) != 1:
+    if (path / WEIGHTS_FILE).is_file():
         return path / WEIGHTS_FILE
-    return checkpoints[0]
+    checkpoints = sorted(path.glob("*.pt"))
+    if len(checkpoints) == 1:
+        return checkpoints[0]
+    if checkpoints:
+        raise ModelError(f"{path.name!r} holds {len(checkpoints)} checkpoints", hint=f"name one, say {checkpoints[-1]}")
+    raise ModelError(
+        f"there is no {WEIGHTS_FILE} in {str(path)!r}",
+        hint="give the folder of one; pickled or split weights are read once they were saved as that one file",
+    )
 
 
 def _icefall(file: Path, shape: ModelConfig | None, *, averaged: bool) -> Source:

@@ -29,7 +29,11 @@ class TextTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, unpadded."""
-        return [list(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
+        rows = list(texts)
+        for position, text in enumerate(rows):
+            if not isinstance(text, str) or any("\ud800" <= sign <= "\udfff" for sign in text):
+                raise DataError(f"text {position} is no string of Unicode", hint="give a list of strings")
+        return [list(encoding.ids) for encoding in self._tokenizer.encode_batch(rows)]
 
 
 def read_tokenizer(folder: Path, max_tokens: int, vocabulary: int) -> TextTokenizer | None:
@@ -63,6 +67,8 @@ def checked_tokens(input_ids: Tensor, attention_mask: Tensor, config: ModelConfi
 
     RoBERTa numbers its positions by which ids are padding, and its vector is that of the first position.
     """
+    if not isinstance(input_ids, Tensor) or not isinstance(attention_mask, Tensor) or input_ids.is_floating_point():
+        raise DataError("token ids and their mask must be tensors of integers", hint='tokenizer(…, return_tensors="pt")')
     if input_ids.ndim != 2 or input_ids.shape != attention_mask.shape:
         raise DataError("token ids and their mask must both be (N, L)", hint="pass what one tokenizer call returned")
     kept = attention_mask.bool()
@@ -84,7 +90,12 @@ def copy_tokenizer(folder: Path, out: Path) -> bool:
     for name in (TOKENIZER_FILE, *_BYTE_PAIRS, *_COMPANIONS):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, out / name)
-    return (out / TOKENIZER_FILE).is_file() or all((out / name).is_file() for name in _BYTE_PAIRS)
+    return holds_tokenizer(out)
+
+
+def holds_tokenizer(folder: Path) -> bool:
+    """Whether ``read_tokenizer`` finds one there."""
+    return (folder / TOKENIZER_FILE).is_file() or all((folder / name).is_file() for name in _BYTE_PAIRS)
 
 
 def _read(folder: Path) -> Tokenizer | None:

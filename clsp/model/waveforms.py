@@ -4,12 +4,14 @@ Wrong scale, rate or layout would give unit vectors that look like any other, so
 """
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clsp.audio.decode import DecodeLimits
 from clsp.audio.fbank import SAMPLING_RATE, frame_count
 from clsp.audio.resample import resample
 from clsp.errors import DataError
@@ -18,6 +20,7 @@ from clsp.model.frontend import MIN_FRAMES
 Waveforms = Tensor | NDArray[np.float32] | Sequence[Tensor | NDArray[np.float32]]
 # Full scale is 1 and decoders overshoot it a little; integers kept as floats go to 32,768.
 LOUDEST = 128.0
+_RATES = DecodeLimits()
 
 
 def read_waveforms(waveforms: Waveforms, lengths: Tensor | Sequence[int] | None) -> list[Tensor]:
@@ -32,8 +35,12 @@ def at_model_rate(clips: list[Tensor], sampling_rate: int) -> list[Tensor]:
     """The clips at 16 kHz, band-limited where they had a higher rate."""
     if sampling_rate == SAMPLING_RATE:
         return clips
-    if isinstance(sampling_rate, bool) or sampling_rate != int(sampling_rate) or sampling_rate < 1:
-        raise DataError(f"sampling rate {sampling_rate!r}", hint="give samples a second, say 44100")
+    known = isinstance(sampling_rate, Real) and _RATES.min_rate <= sampling_rate <= _RATES.max_rate
+    if not known or sampling_rate != int(sampling_rate):
+        raise DataError(
+            f"sampling rate {sampling_rate!r}",
+            hint=f"give whole samples a second, {_RATES.min_rate} to {_RATES.max_rate}, say 44100",
+        )
     return [torch.from_numpy(resample(clip.numpy(), int(sampling_rate), SAMPLING_RATE)) for clip in clips]
 
 
@@ -47,7 +54,9 @@ def refuse_short(clips: list[Tensor]) -> None:
 
 
 def _split(waveforms: Waveforms, lengths: Tensor | Sequence[int] | None) -> list[Tensor]:
-    rows = [torch.as_tensor(row) for row in waveforms]
+    if not isinstance(waveforms, Tensor | np.ndarray | Sequence):
+        raise DataError(f"waveforms are a {type(waveforms).__name__}", hint="give (N, T) samples or a list of 1-D arrays")
+    rows = [_samples(row, position) for position, row in enumerate(waveforms)]
     if any(row.ndim != 1 for row in rows):
         raise DataError(
             "waveforms must be (N, T) or a list of 1-D arrays",
@@ -59,6 +68,16 @@ def _split(waveforms: Waveforms, lengths: Tensor | Sequence[int] | None) -> list
     if len(sizes) != len(rows) or any(not 0 < size <= len(row) for size, row in zip(sizes, rows, strict=False)):
         raise DataError("lengths do not fit the waveforms", hint="give one length in samples for each row")
     return [row[:size] for row, size in zip(rows, sizes, strict=True)]
+
+
+def _samples(row: object, position: int) -> Tensor:
+    """A row as a tensor; numpy arrays of any byte order or stride, read-only ones too."""
+    if isinstance(row, Tensor):
+        return row
+    array = np.asarray(row)
+    if array.dtype.kind not in "biufc":
+        raise DataError(f"clip {position} holds no numbers", hint="decode a file first, say by soundfile.read")
+    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
 
 
 def _checked(clip: Tensor, position: int) -> Tensor:

@@ -45,12 +45,24 @@ def fitting(model: nn.Module, stored: Weights, absent: Collection[str] = ()) -> 
             if stored[name].shape != wanted[name].shape
         ),
     }
+    whole = sorted(f"{name} {value.dtype}" for name, value in stored.items() if not value.is_floating_point())
+    problems["no floating-point numbers"] = whole
     if any(problems.values()):
         raise ModelError(
-            "the weights do not fit config.json: " + "; ".join(_listed(*item) for item in problems.items() if item[1]),
-            hint="use the config.json that was saved with these weights, in the published naming (prefix 'model.')",
+            "the weights do not fit the configuration: " + "; ".join(_listed(*item) for item in problems.items() if item[1]),
+            hint="use the config.json that was saved with these weights; import model takes --preset where there is none",
         )
     return stored
+
+
+def refuse_not_finite(model: nn.Module) -> None:
+    """``ModelError`` that lists the weights with a value that is no number; such a model embeds everything as none."""
+    broken = [name for name, value in model.state_dict().items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise ModelError(
+            "the weights are damaged: " + _listed("with values that are not finite", broken),
+            hint="take an earlier checkpoint of the run, or copy the file again",
+        )
 
 
 def belongs(name: str, modules: Collection[str]) -> bool:

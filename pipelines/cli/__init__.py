@@ -1,5 +1,6 @@
 """The ``clsp`` command. Each module holds the commands of one journey; all errors say what to do next."""
 
+import errno
 import sys
 
 import typer
@@ -39,6 +40,9 @@ for module in (
     module.add_commands(app)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def main() -> None:
     """Entry point of the command: known errors become two lines and an exit code."""
     obey_termination()
@@ -49,3 +53,8 @@ def main() -> None:
     except ClspError as error:
         sys.stderr.write(f"clsp: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None and error.errno not in _FULL:
+            raise
+        sys.stderr.write(f"clsp: {error}\n  hint: check that path, its rights and the space left\n")
+        sys.exit(1)

@@ -111,10 +111,33 @@ def test_clips_that_cannot_be_embedded_are_refused(model, clip):
         model.encode_speech([clip])
 
 
-@pytest.mark.parametrize("rate", [0, -16_000, 16_000.5])
+@pytest.mark.parametrize("rate", [0, -16_000, 16_000.5, 1, 10**9, "16k", None, float("nan")])
 def test_rates_that_are_none_are_refused(model, rate):
     with pytest.raises(DataError, match="sampling rate"):
         model.encode_speech([CLIPS[0]], sampling_rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("waveforms", "complaint"),
+    [("a.wav", "clip 0 holds no numbers"), (None, "waveforms are a NoneType"), ([["a"]], "clip 0 holds no numbers")],
+)
+def test_what_is_no_sound_is_explained(model, waveforms, complaint):
+    with pytest.raises(DataError, match=complaint):
+        model.encode_speech(waveforms)
+
+
+def test_arrays_of_any_layout_are_the_same_clip(model):
+    samples = tone(1.0)
+    stored = np.frombuffer(samples.tobytes(), np.float32)  # read-only, as from a file
+    layouts = [samples[::-1][::-1], samples.astype(">f4"), samples.astype(np.float64), stored, samples.tolist()]
+    vectors = model.encode_speech(layouts)
+    torch.testing.assert_close(vectors, model.encode_speech([samples]).expand_as(vectors), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("text", [None, 3, ("a", "b"), "\ud800"])
+def test_what_is_no_text_is_explained(model, text):
+    with pytest.raises(DataError, match="text 1 is no string"):
+        model.encode_text(["calm", text])
 
 
 def test_one_bare_clip_is_explained(model):
@@ -151,6 +174,12 @@ def test_silence_and_extreme_lengths_have_vectors(model, clip):
 def test_tokens_that_do_not_fit_are_refused(model, ids, mask, complaint):
     with pytest.raises(DataError, match=complaint):
         model.encode_tokens(torch.tensor(ids), torch.tensor(mask))
+
+
+@pytest.mark.parametrize("ids", [[[0, 5, 2]], np.array([[0, 5, 2]]), torch.tensor([[0, 5.0, 2]])])
+def test_tokens_are_tensors_of_integers(model, ids):
+    with pytest.raises(DataError, match="tensors of integers"):
+        model.encode_tokens(ids, torch.ones(1, 3))
 
 
 def test_lengths_must_fit(model):

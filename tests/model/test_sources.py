@@ -1,5 +1,6 @@
 """Every layout that people bring is read as what it is, offline, and refused by name where it does not fit."""
 
+import re
 import socket
 
 import orjson
@@ -190,6 +191,53 @@ def test_another_text_tower_is_refused_by_its_field(tmp_path, change, complaint)
     (folder / "config.json").write_bytes(orjson.dumps(config | {"text": config["text"] | change}))
     with pytest.raises(ModelError, match=complaint):
         clsp.load_model(folder)
+
+
+def holding(name, value):
+    """A published directory in which one weight is another."""
+    return lambda folder: clsp_folder(folder, WEIGHTS | {name: value})
+
+
+def two_checkpoints(folder):
+    folder.mkdir()
+    for epoch in (1, 2):
+        icefall_checkpoint(folder / f"epoch-{epoch}.pt", WEIGHTS, WEIGHTS)
+    return folder
+
+
+def pickled(folder):
+    published = clsp_folder(folder, WEIGHTS)
+    (published / "model.safetensors").rename(published / "pytorch_model.bin")
+    return published
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (holding("logit_scale", torch.tensor(3)), r"1 no floating-point numbers: logit_scale torch\.int64"),
+        (holding("logit_scale", torch.tensor(float("nan"))), "not finite: logit_scale"),
+        (two_checkpoints, r"holds 2 checkpoints\n.*epoch-2\.pt"),
+        (pickled, r"no model\.safetensors in .*\n.*pickled"),
+    ],
+    ids=["integers", "not a number", "two checkpoints", "pickled"],
+)
+def test_what_is_wrong_with_a_folder_is_said(tmp_path, make, complaint):
+    with pytest.raises(ModelError) as caught:
+        import_model(make(tmp_path / "m"), tmp_path / "out")
+    assert re.search(complaint, str(caught.value))
+    assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_of_old_torch_are_read(tmp_path):
+    torch.save({"model": WEIGHTS}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    import_model(tmp_path / "old.pt", tmp_path / "out", ImportOptions(shape=SHAPE))
+    assert_same(stored(tmp_path / "out"), WEIGHTS)
+
+
+def test_a_tokenizer_that_is_named_must_be_there(tmp_path):
+    published = clsp_folder(tmp_path / "published", WEIGHTS)
+    with pytest.raises(ModelError, match="there is no tokenizer in"):
+        import_model(published, tmp_path / "out", ImportOptions(tokenizer=published))
 
 
 def test_a_configuration_cannot_ask_for_code_from_a_hub(tmp_path):
