@@ -3,6 +3,7 @@
 CSV, jsonl or Parquet, told by their ending; paths are relative to the table's folder unless a root is given.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,11 +55,23 @@ def read_ratings(table: Path, root: Path | None = None) -> list[Rated]:
     """Rows with ``audio``, ``caption``, ``rating`` and perhaps ``category``; several ratings of a pair are averaged."""
     ratings: defaultdict[tuple[str, Path, str], list[float]] = defaultdict(list)
     for row in _rows(table, {"audio", "caption", "rating"}, root):
-        ratings[(str(row.get("category") or "all"), row["audio"], str(row["caption"]))].append(float(row["rating"]))
+        ratings[(str(row.get("category") or "all"), row["audio"], str(row["caption"]))].append(_rating(row))
     return [
         Rated(path, caption, category, sum(values) / len(values))
         for (category, path, caption), values in ratings.items()
     ]
+
+
+def _rating(row: Mapping[str, Any]) -> float:
+    try:
+        rating = float(row["rating"])
+    except (TypeError, ValueError):
+        rating = math.nan
+    if not math.isfinite(rating):
+        raise DataError(
+            f"the rating of {row['audio']} is {row['rating']!r}", hint="give a number, or leave the row out"
+        )
+    return rating
 
 
 def _rows(table: Path, needed: set[str], root: Path | None) -> Sequence[Mapping[str, Any]]:

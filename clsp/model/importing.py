@@ -48,7 +48,9 @@ def import_model(path: Path, out: Path, options: ImportOptions | None = None) ->
     """
     options = options or ImportOptions()
     if options.tokenizer is not None and not holds_tokenizer(options.tokenizer):
-        raise ModelError(f"there is no tokenizer in {str(options.tokenizer)!r}", hint="give the folder of tokenizer.json")
+        raise ModelError(
+            f"there is no tokenizer in {str(options.tokenizer)!r}", hint="give the folder of tokenizer.json"
+        )
     if not path.exists():
         raise ModelError(f"there is no {str(path)!r}", hint="give a model directory or an icefall .pt")
     return write_source(assemble(path, options), out, options.tokenizer or options.text, options.seed)

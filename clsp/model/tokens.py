@@ -68,7 +68,9 @@ def checked_tokens(input_ids: Tensor, attention_mask: Tensor, config: ModelConfi
     RoBERTa numbers its positions by which ids are padding, and its vector is that of the first position.
     """
     if not isinstance(input_ids, Tensor) or not isinstance(attention_mask, Tensor) or input_ids.is_floating_point():
-        raise DataError("token ids and their mask must be tensors of integers", hint='tokenizer(…, return_tensors="pt")')
+        raise DataError(
+            "token ids and their mask must be tensors of integers", hint='tokenizer(…, return_tensors="pt")'
+        )
     if input_ids.ndim != 2 or input_ids.shape != attention_mask.shape:
         raise DataError("token ids and their mask must both be (N, L)", hint="pass what one tokenizer call returned")
     kept = attention_mask.bool()

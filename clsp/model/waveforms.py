@@ -55,7 +55,9 @@ def refuse_short(clips: list[Tensor]) -> None:
 
 def _split(waveforms: Waveforms, lengths: Tensor | Sequence[int] | None) -> list[Tensor]:
     if not isinstance(waveforms, Tensor | np.ndarray | Sequence):
-        raise DataError(f"waveforms are a {type(waveforms).__name__}", hint="give (N, T) samples or a list of 1-D arrays")
+        raise DataError(
+            f"waveforms are a {type(waveforms).__name__}", hint="give (N, T) samples or a list of 1-D arrays"
+        )
     rows = [_samples(row, position) for position, row in enumerate(waveforms)]
     if any(row.ndim != 1 for row in rows):
         raise DataError(

@@ -49,8 +49,9 @@ def fitting(model: nn.Module, stored: Weights, absent: Collection[str] = ()) -> 
     problems["no floating-point numbers"] = whole
     if any(problems.values()):
         raise ModelError(
-            "the weights do not fit the configuration: " + "; ".join(_listed(*item) for item in problems.items() if item[1]),
-            hint="use the config.json that was saved with these weights; import model takes --preset where there is none",
+            "the weights do not fit the configuration: "
+            + "; ".join(_listed(*item) for item in problems.items() if item[1]),
+            hint="use the config.json that was saved with these weights, or import model --preset",
         )
     return stored
 

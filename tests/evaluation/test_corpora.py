@@ -16,6 +16,11 @@ def test_ravdess_names_tell_emotion_and_gender_and_song_is_left_out(tmp_path):
     assert {(clip.speaker, clip.gender) for clip in clips} == {("01", "male"), ("02", "female")}
 
 
+def test_a_copy_that_holds_every_ravdess_clip_twice_is_counted_once(tmp_path):
+    corpora_on_disk.ravdess(tmp_path / "audio_speech_actors_01-24")
+    assert len(read_ravdess(corpora_on_disk.ravdess(tmp_path))) == 16
+
+
 def test_crema_d_takes_age_and_sex_from_its_table(tmp_path):
     clips = read_crema_d(corpora_on_disk.crema_d(tmp_path))
     assert len(clips) == 18

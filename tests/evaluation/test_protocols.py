@@ -1,5 +1,6 @@
 """The protocols with an encoder whose ears and words are known: tones by pitch, prompts by the tone they name."""
 
+import numpy as np
 import orjson
 import pytest
 import soundfile
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from clsp.config import EvaluationSettings
 from clsp.errors import ConfigError, DataError
+from clsp.evaluation.files import embed_files
 from clsp.evaluation.protocols import evaluate_retrieval, evaluate_similarity, evaluate_zero_shot
 from clsp.evaluation.tables import read_pairs, read_ratings
 from clsp.evaluation.written import write_result
@@ -122,6 +124,24 @@ def test_a_table_without_its_columns_is_refused(recordings):
         read_ratings(recordings / "ratings.csv")
     with pytest.raises(DataError, match="cannot read"):
         read_pairs(recordings / "missing.csv")
+
+
+@pytest.mark.parametrize("rating", ["good", "", "nan"])
+def test_a_rating_that_is_no_number_is_said(tmp_path, rating):
+    (tmp_path / "ratings.csv").write_text(f"audio,caption,rating\na.wav,calm,{rating}\nb.wav,calm,{rating}\n")
+    with pytest.raises(DataError, match=r"the rating of .*a\.wav is"):
+        read_ratings(tmp_path / "ratings.csv")
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(100), None], ids=["empty", "short", "no sound"])
+def test_a_recording_that_cannot_be_scored_is_named(tmp_path, samples):
+    if samples is None:
+        (tmp_path / "bad.wav").write_bytes(b"junk")
+    else:
+        soundfile.write(tmp_path / "bad.wav", samples, 16_000)
+    with pytest.raises(DataError, match=r"bad\.wav") as caught:
+        embed_files(PitchEncoder(), [tmp_path / "bad.wav"], 4)
+    assert caught.value.hint
 
 
 def test_the_documents_escape_what_they_show(tmp_path):

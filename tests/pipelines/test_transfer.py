@@ -42,7 +42,7 @@ def test_a_disk_that_takes_no_more_is_two_lines_and_leaves_nothing(tmp_path):
     published = clsp_folder(tmp_path / "published", WEIGHTS)
     typed = [sys.executable, "-m", "pipelines.cli", "import", "model", published, "--out", tmp_path / "out"]
     small = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (50_000, 50_000))
-    done = subprocess.run(typed, capture_output=True, text=True, check=False, preexec_fn=small)  # noqa: PLW1509
+    done = subprocess.run(typed, capture_output=True, text=True, check=False, preexec_fn=small)
     assert done.returncode == 7
     assert re.fullmatch(r"clsp: cannot write model\.safetensors: .*large.*\n  hint: free space.*\n", done.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["published"]

@@ -17,7 +17,8 @@ _AUDIO, _SPEECH = "03", "01"
 
 def read_ravdess(folder: Path) -> list[LabelledClip]:
     """Spoken audio-only clips below ``folder``; song and video are left out. ``DataError`` when there are none."""
-    clips = [clip for path in sorted(folder.rglob("*.wav")) if (clip := _clip(path))]
+    named = {path.name: path for path in sorted(folder.rglob("*.wav"))}  # some copies hold every clip in two folders
+    clips = [clip for path in named.values() if (clip := _clip(path))]
     return require(clips, folder, "Actor_01/03-01-01-01-01-01-01.wav and so on")
 
 
