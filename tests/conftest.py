@@ -44,6 +44,15 @@ _TOGETHER = (
 )
 _START_ATTEMPTS = 3
 _CLUSTER = "tests/cluster/"
+_GIVEN = ("CLSP_TEST_KUBECONTEXT", "CLSP_TEST_CLUSTER")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a second session on one given cluster (a worker that exits instead would be taken for a crashed one)."""
+    given = next((name for name in _GIVEN if os.environ.get(name)), "")
+    several = (config.getoption("numprocesses", 0) or 0) > 1
+    if given and several and "not cluster" not in config.getoption("markexpr"):
+        raise pytest.UsageError(f"{given} names one cluster, on which two sessions would meet: leave -n out")
 
 
 class _Groups(LoadScopeScheduling):

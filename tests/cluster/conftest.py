@@ -75,22 +75,14 @@ def is_here(item: pytest.Item) -> bool:
 def cluster(request: pytest.FixtureRequest) -> Iterator[Access]:
     """The session's cluster."""
     if context := os.environ.get(CONTEXT):
-        only_session(CONTEXT)
         with of_the_user(context) as access:
             yield access
     elif name := os.environ.get(CLUSTER):
-        only_session(CLUSTER)
         yield kept(name)
     else:
         with booted() as (access, owned):
             request.config.stash[OWNED] = owned
             yield access
-
-
-def only_session(variable: str) -> None:
-    """Refuse a second session on one given cluster."""
-    if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
-        pytest.exit(f"{variable} names one cluster, on which two sessions would meet: leave -n out", returncode=4)
 
 
 def provide(cluster: Access, operator: ModuleType) -> None:

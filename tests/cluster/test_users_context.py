@@ -1,5 +1,8 @@
 """A context of the user's: of several in the kubeconfig only the named one is reached, and it is left as it was."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,12 @@ from components.kubernetes.client import connect
 from components.kubernetes.objects import Kind, Ref
 from tests.cluster.harness.access import Access, forwarded
 from tests.cluster.harness.kubectl import Kubectl
-from tests.cluster.harness.sources import of_the_user
+from tests.cluster.harness.sources import CLUSTER, CONTEXT, of_the_user
 from tests.cluster.harness.waiting import until
 from tests.cluster.own_pods import SECRET, store_of
 from tests.cluster.pods import RESOLVE, container, fetch, job, pod_spec
 
+ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"name": "elsewhere", "cluster": {"server": "https://127.0.0.1:9"}}
 PASSING = {"nodes.metrics.k8s.io"}
 
@@ -67,6 +71,15 @@ def test_a_cluster_without_the_operators_is_refused_with_what_it_lacks(bare, mon
         pass
     with pytest.raises(LookupError, match="CLSP_TEST_KUBECONTEXT=nobody"), of_the_user("nobody"):
         pass
+
+
+@pytest.mark.parametrize("variable", [CONTEXT, CLUSTER])
+def test_two_sessions_on_one_given_cluster_are_refused(variable):
+    command = (sys.executable, "-m", "pytest", "-n", "2", "-m", "cluster", "tests/cluster/test_tools.py")
+    environment = {**os.environ, variable: "nobody"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    assert f"ERROR: {variable} names one cluster, on which two sessions would meet: leave -n out" in done.stderr
 
 
 def test_a_port_that_is_forwarded_long_does_not_stand_still(tmp_path):
