@@ -22,6 +22,7 @@ REGISTRY ?= docker.io
 IMAGES ?=
 
 export PYTHONHASHSEED := 0
+unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes, which would each compile all they load
 
 .PHONY: help setup vllm-tools demo test test-fast test-cluster cluster-up cluster-down cluster-packages cluster-tools check compile format lock image-locks images chart clean
 

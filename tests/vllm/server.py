@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from clsp.processes import die_with_parent
+from tests.ports import free_ports
 from tests.vllm.packages import site_folder
 
 _READY_SECONDS = 420  # 30 on a quiet machine
@@ -38,9 +38,7 @@ class Server:
 
     def __init__(self, model: Path, log: Path, *arguments: str) -> None:
         self._log = log
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            self.port = one.getsockname()[1]
+        (self.port,) = free_ports(1)
         command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", f"--model={model}"]
         command += [f"--served-model-name={model.name}", f"--port={self.port}", *SMALL, *arguments]
         with log.open("ab") as file:

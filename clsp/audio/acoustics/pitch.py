@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.signal import resample_poly
 
 from clsp.audio.acoustics.frames import HOP_S, Flags, Floats, Samples, frame
 
@@ -63,6 +62,8 @@ def _lags() -> _Lags:
 
 def track_pitch(samples: Samples, sampling_rate: int, active: Flags) -> PitchTrack:
     """Pitch of every 10 ms frame; only frames marked active can be voiced."""
+    from scipy.signal import resample_poly  # half a second, and steps that only name measures load this module too
+
     slow = resample_poly(samples, SEARCH_RATE, sampling_rate)
     correlation = _correlation(slow, len(active))
     hz, strength = _candidates(correlation)

@@ -7,8 +7,6 @@ Wempe 2009); the rate counts them over the time of speech, so pauses do not make
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import butter, find_peaks, sosfilt
 
 from clsp.audio.acoustics.frames import HOP_S, Flags, Floats, Samples, level_frames
 
@@ -37,6 +35,8 @@ def measure_rhythm(samples: Samples, sampling_rate: int, active: Flags, voiced: 
 
 
 def _sonority(samples: Samples, sampling_rate: int) -> Floats:
+    from scipy.signal import butter, sosfilt  # half a second, as in ``pitch``
+
     band = butter(2, SONORANT_HZ, "bandpass", fs=sampling_rate, output="sos")
     return level_frames(sosfilt(band, samples).astype(np.float32), sampling_rate).dbfs
 
@@ -57,6 +57,9 @@ def _speech(active: Flags) -> tuple[Flags, Floats]:
 def _nuclei(dbfs: Floats, voiced: Flags, speech: Flags) -> np.ndarray:
     if not speech.any():
         return np.zeros(0, dtype=np.int64)
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
     floor = float(np.quantile(dbfs[speech], 0.95)) - BELOW_LOUD_DB
     envelope = gaussian_filter1d(np.maximum(dbfs, floor - 5.0), SMOOTHING_S / HOP_S)
     edged = np.concatenate([[floor - 5.0], envelope, [floor - 5.0]])
