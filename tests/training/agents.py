@@ -134,6 +134,11 @@ class Nodes:
         """Until a checkpoint of ``step`` or later is committed."""
         self.wait(f"a checkpoint of step {step}", lambda: max(self.steps(), default=0) >= step)
 
+    def wait_for_checkpoint_after(self, agent: Agent) -> None:
+        """Until those that are left have saved the next checkpoint after the step at which ``agent`` stands still."""
+        every = self.settings.checkpoint.every
+        self.wait_for_step(agent.step() // every * every + every)
+
     def wait_between_checkpoints(self, agent: Agent) -> None:
         """Until ``agent`` is some steps past a checkpoint, and some before the next."""
         every = self.settings.checkpoint.every
