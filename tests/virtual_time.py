@@ -27,7 +27,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """``now`` is its time in seconds. What others do in threads is done at once, in the loop's."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now = 1.0  # a time that is also true
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)

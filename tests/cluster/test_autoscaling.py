@@ -166,7 +166,8 @@ def test_replicas_follow_the_seconds_of_audio_that_wait(release: Release) -> Non
     assert release.replicas() == 1
     with load(release.url):
         until("a second replica is ready", lambda: release.replicas() == 2, 180)
-        assert release.prometheus.value(f"sum(clsp_serving_queued_audio_seconds{{{SERIES}}})") > ENOUGH
+        queued = f"sum(clsp_serving_queued_audio_seconds{{{SERIES}}})"  # a scrape may have failed just now
+        until("what called for it is seen", lambda: release.prometheus.value(queued) > ENOUGH, 30)
     kubectl.wait("jsonpath={.spec.replicas}=1", f"deployment/{SERVICE}", timeout=120)
 
 

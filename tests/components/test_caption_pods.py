@@ -84,16 +84,32 @@ def test_workers_leave_the_manifest_of_one_process(store, tmp_path, monkeypatch)
     assert run(store=store.uri, run_id="r", settings=settings("http://127.0.0.1:1/v1"), segments=segments) == alone
 
 
+def held_after(server, count):
+    """Set to let the describer answer more than ``count`` requests."""
+    release, hit = threading.Event(), server.trouble.hit
+
+    def held(body):
+        found = hit(body)
+        if server.trouble.requests > count:
+            assert release.wait(120)
+        return found
+
+    server.trouble.hit = held
+    return release
+
+
 def test_a_worker_that_is_told_to_end_waits_for_what_is_in_flight_and_loses_nothing(store):
     segments = save_voices(store, 6)
     with describing("delay=0.3") as server:
-        url, slow = server.url, {"concurrency": 2, "first_concurrency": 2}
+        url, slow = server.url, {"concurrency": 2, "first_concurrency": 2, "grace_seconds": 60}
+        told = held_after(server, 4)
         command = [sys.executable, "-m", "components.captioning.worker", *options_of(store, segments, url, 1, **slow)]
         child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
         try:
             while not list(store.list("journal/")) and child.poll() is None:
                 threading.Event().wait(0.02)
             child.send_signal(signal.SIGTERM)
+            told.set()
             assert child.wait(60) == 128 + signal.SIGTERM
         finally:
             child.kill()

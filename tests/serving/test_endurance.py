@@ -29,25 +29,26 @@ def test_health_checks_do_not_wait_for_a_forward(place):
     body = json.dumps({"input": [audio_part(encoded(noise))] * 16}).encode()
     seconds = []
     with concurrent.futures.ThreadPoolExecutor(2) as pool, httpx.Client(base_url=place.url, trust_env=False) as http:
+        began = time.monotonic()
         asked = [pool.submit(httpx.post, f"{place.url}/v1/embeddings", content=body, timeout=120) for _ in range(4)]
         while not all(each.done() for each in asked):
             started = time.monotonic()
             assert http.get("/v2/health/live").status_code == 200
             seconds.append(time.monotonic() - started)
-        whole = [each.result() for each in asked]
+        whole, took = [each.result() for each in asked], time.monotonic() - began
     assert {answer.status_code for answer in whole} <= {200, 429}
     assert len(seconds) > 10, "a check waited for the forward"
-    assert sorted(seconds)[len(seconds) * 9 // 10] < 0.05
+    assert sorted(seconds)[len(seconds) * 9 // 10] < took / 10  # four forwards, one after the other
 
 
 def test_an_answer_on_an_open_connection_is_sent_at_once(place):
     with httpx.Client(base_url=place.url, trust_env=False) as http:
         seconds = []
-        for _ in range(21):
+        for _ in range(61):
             started = time.monotonic()
             http.get("/v2/health/live")
             seconds.append(time.monotonic() - started)
-    assert sorted(seconds)[10] < 0.03, "small packets waited for an acknowledgement, which takes 40 ms"
+    assert sorted(seconds)[15] < 0.03, "small packets waited for an acknowledgement, which takes 40 ms"
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
