@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
 
 from clsp.errors import ModelError
 
@@ -36,6 +35,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path, max_tok
 
 
 def _wrapped(tokenizer: Tokenizer, max_tokens: int) -> Any:
+    from transformers import PreTrainedTokenizerFast  # half a second; who only counts the vocabulary goes without
+
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=max_tokens,
