@@ -1,5 +1,8 @@
 """A run of the whole flow on a very small corpus, in this process's child: what the flow tests share."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from clsp.storage import ObjectStore
 from components.runner import StepReport
 from pipelines.runs import run_locally
 
+MARK = "CLSP_TEST_RUN"
 SMALL = Path(__file__).with_name("small.yaml")
 
 
@@ -29,3 +33,13 @@ def run_small_flow(source: Path, store: str, run_id: str, config: Config) -> dic
     values = {"source": str(source), "metadata": str(source / "metadata.csv")}
     reports = run_locally("full", store, run_id, config, values, log=source.parent / f"{run_id}.log")
     return {report.name: report for report in reports}
+
+
+def start_small_flow(source: Path, store: str) -> subprocess.Popen:
+    """The same by the command line, in a process group of its own whose processes all hold ``MARK`` = ``store``."""
+    command = [sys.executable, "-m", "pipelines.cli", "run", "full", "--data", str(source), "--store", store]
+    command += ["--metadata", str(source / "metadata.csv"), "--config", str(SMALL), "--json"]
+    environment = {**os.environ, MARK: store}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, env=environment
+    )

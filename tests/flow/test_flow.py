@@ -1,5 +1,6 @@
 """The ten hand-overs of the whole flow: sums that add up, and work done once."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from clsp.storage.manifest import load_manifest
 from pipelines.steps import STEPS
-from tests.flow.small_flow import run_small_flow
+from tests.flow.small_flow import start_small_flow
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -26,10 +27,13 @@ def test_every_manifest_names_its_parents(undisturbed):
         assert set(load_manifest(undisturbed.store, made[step]).parents) & set(made.values()), (name, step)
 
 
-def test_a_second_run_recomputes_nothing(undisturbed, s3_environment):
-    again = run_small_flow(undisturbed.source, undisturbed.store.uri, "second", undisturbed.config)
-    assert {name: report.manifest for name, report in again.items()} == undisturbed.manifests
-    assert all(report.reused for report in again.values())
+def test_a_second_run_recomputes_nothing_and_a_program_can_read_so(undisturbed, s3_environment):
+    process = start_small_flow(undisturbed.source, undisturbed.store.uri)
+    out, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    again = json.loads(out)["steps"]
+    assert {step["name"]: step["manifest"] for step in again} == undisturbed.manifests
+    assert [step["reused"] for step in again] == [True] * 10
 
 
 def test_the_served_vectors_have_unit_length(undisturbed):
