@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from components.kubernetes.objects import POD, Ref
 from tests.cluster.executor_pods import CompiledFlow, executor_pod, output_of
 from tests.cluster.harness.kubectl import Kubectl, KubectlError
+from tests.cluster.harness.looking import looking
 from tests.cluster.harness.waiting import until
 from tests.pipelines.kfp_api.server import KfpApi, running
 
@@ -22,7 +24,7 @@ class Backend:
     """Runs one submitted run after the other in a namespace."""
 
     def __init__(self, api: KfpApi, kubectl: Kubectl) -> None:
-        self.api, self.kubectl = api, kubectl
+        self.api, self.kubectl, self.looks = api, kubectl, looking(kubectl)
         self.tries: dict[str, int] = {}
         self.outputs: dict[str, str] = {}
         self._over = threading.Event()
@@ -77,11 +79,8 @@ class Backend:
         """The pod once it has ended; an empty one when it is gone."""
         if self._over.is_set():
             raise SystemExit
-        found = self.kubectl("get", "pod", task, "--ignore-not-found", "-o", "name")
-        if not found:
-            return {"status": {"phase": "Gone"}}
-        pod = self.kubectl.get("pod", task)
-        return pod if pod["status"]["phase"] in {"Succeeded", "Failed"} else None
+        pod = self.looks.get(Ref(POD, task)) or {"status": {"phase": "Gone"}}
+        return pod if pod["status"]["phase"] in {"Succeeded", "Failed", "Gone"} else None
 
     def _tell(self, run: dict[str, Any], task: str, state: str, message: str = "") -> None:
         with self.api.state.lock:

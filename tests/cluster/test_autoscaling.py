@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from clsp.config import ClusterSettings, RegisterSettings, ServeSettings, parse_settings
+from components.kubernetes.client import Cluster as Looking
+from components.kubernetes.objects import DEPLOYMENT, Ref
 from components.register.main import run as register
 from components.serve.endpoints import Endpoint, inference_service
 from pipelines.doctor.records import Release as Records
@@ -24,6 +26,7 @@ from serving.client import EmbeddingClient, audio_part
 from tests.chart.rendering import CHART, helm, values_file
 from tests.cluster.harness.access import Access
 from tests.cluster.harness.kubectl import Kubectl
+from tests.cluster.harness.looking import looking
 from tests.cluster.harness.waiting import until
 from tests.cluster.own_pods import SECRET, store_of
 from tests.cluster.prometheus import NAME, PORT, Prometheus, quickened, start
@@ -52,6 +55,7 @@ class Release:
     """
 
     kubectl: Kubectl
+    looks: Looking
     prometheus: Prometheus
     url: str
     model: str
@@ -60,7 +64,8 @@ class Release:
 
     def replicas(self) -> int:
         """Replicas that are ready."""
-        return int(self.kubectl.get("deployment", SERVICE)["status"].get("readyReplicas", 0))
+        found = self.looks.get(Ref(DEPLOYMENT, SERVICE))
+        return int(found["status"].get("readyReplicas", 0)) if found else 0
 
 
 def values(cluster: Access, namespace: str, version: str) -> dict:
@@ -104,7 +109,8 @@ def release(cluster: Access, role_images, keda: None, prometheus: None, tmp_path
         start(cluster.kubectl, namespace, monitors, [quickened(rule) for rule in rules])
         kubectl.wait("condition=Ready", f"inferenceservice/{ENDPOINT}")
         with cluster.reach(namespace, NAME, PORT) as seen, cluster.reach(namespace, SERVICE, 80) as url:
-            yield Release(kubectl, Prometheus(seen), url, f"{store.uri}/models/clsp@latest", chosen, run)
+            model = f"{store.uri}/models/clsp@latest"
+            yield Release(kubectl, looking(kubectl), Prometheus(seen), url, model, chosen, run)
         run("uninstall")
 
 

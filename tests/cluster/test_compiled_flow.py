@@ -7,11 +7,12 @@ import pytest
 
 from clsp.config import load_config
 from clsp.storage import open_store
+from components.kubernetes.objects import POD, Ref
 from components.runner import read_reports
 from pipelines.compile import COMPILED
 from pipelines.runs import run_arguments
 from tests.cluster.executor_pods import CompiledFlow, executor_pod, output_of
-from tests.cluster.harness.waiting import until
+from tests.cluster.harness.looking import looking
 from tests.cluster.own_pods import store_of
 from tests.flow.small_flow import SMALL
 
@@ -26,11 +27,10 @@ def run_step(kubectl, task: str, inputs: dict[str, str]) -> str:
     """Start a task as its pod, wait for its end, give its output."""
     kubectl.apply([executor_pod(FLOW, task, inputs, RUN)])
 
-    def ended() -> dict | None:
-        pod = kubectl.get("pod", task)
-        return pod if pod["status"]["phase"] in {"Succeeded", "Failed"} else None
+    def ended(pod: dict | None) -> dict | None:
+        return pod if pod and pod["status"]["phase"] in {"Succeeded", "Failed"} else None
 
-    pod = until(f"{task} ends", ended, STEP_SECONDS, every=0.5)
+    pod = looking(kubectl).wait_for(Ref(POD, task), ended, STEP_SECONDS, "end")
     assert pod["status"]["phase"] == "Succeeded", f"{pod['status']}\n{kubectl('logs', task, '--tail=60')}"
     kubectl("delete", "pod", task, "--wait=false")
     return output_of(pod)

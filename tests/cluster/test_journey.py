@@ -14,10 +14,13 @@ import pytest
 import yaml
 
 from clsp.storage import open_store
+from components.kubernetes.client import Cluster
+from components.kubernetes.objects import JOB, POD
 from pipelines.steps import STEPS
 from serving.client import EmbeddingClient
 from serving.probe import tone
 from tests.cluster.harness.kubectl import Kubectl, KubectlError
+from tests.cluster.harness.looking import looking
 from tests.cluster.harness.sources import CONTEXT
 from tests.cluster.harness.waiting import until
 from tests.cluster.journey import Reader, environment_of, make_checkout, readme_blocks
@@ -136,8 +139,7 @@ def test_from_an_empty_cluster_to_an_answer_and_back(cluster, space, reader, rol
         before = objects_of(reader)
         journey.through("helm uninstall")
         assert journey.left == []
-    until("nothing of ours is left", lambda: what_is_left(kubectl) == KEPT or what_is_left(kubectl), 120)
-    assert until("the garbage is collected", lambda: what_is_left(kubectl) == KEPT, 120)
+    until("nothing of ours is left", lambda: what_is_left(kubectl) == KEPT, 120, every=1.0)
     assert objects_of(reader) == before
 
 
@@ -163,13 +165,15 @@ def deleting(kubectl: Kubectl, kfp: Backend) -> Iterator[list[str]]:
     deleted: list[str] = []
     over = threading.Event()
 
+    looks = looking(kubectl)
+
     def disturb() -> None:
         wanted = {**VICTIMS, "verify step": STEPS_OF_KFP}
         while wanted and not over.wait(0.3):
             for name, selector in list(wanted.items()):
                 with suppress(KubectlError):
-                    if pod := running(kubectl, selector, name):
-                        kubectl("delete", pod, "--grace-period=0", "--force")
+                    if pod := running(looks, selector, name):
+                        kubectl("delete", "pod", pod, "--grace-period=0", "--force")
                         deleted.append(name)
                         del wanted[name]
 
@@ -182,12 +186,11 @@ def deleting(kubectl: Kubectl, kfp: Backend) -> Iterator[list[str]]:
         thread.join()
 
 
-def running(kubectl: Kubectl, selector: str, name: str) -> str:
-    """A pod of the kind that runs, as kubectl names it; the verify step only once its Job is there."""
-    found = kubectl("get", "pods", "-l", selector, "--field-selector=status.phase=Running", "-o", "name").split()
+def running(looks: Cluster, selector: str, name: str) -> str:
+    """Name of a pod of the kind that runs; the verify step only once its Job is there."""
+    found = [pod["metadata"]["name"] for pod in looks.find(POD, selector, "status.phase=Running")]
     if name == "verify step":
-        jobs = kubectl("get", "jobs", "-l", VICTIMS["verify worker"], "-o", "name")
-        found = [pod for pod in found if pod == "pod/verify" and jobs]
+        found = [pod for pod in found if pod == "verify" and looks.find(JOB, VICTIMS["verify worker"])]
     return found[0] if found else ""
 
 

@@ -9,9 +9,11 @@ import yaml
 from typer.testing import CliRunner
 
 from components.annotate.main import run as annotate
+from components.kubernetes.objects import Kind
 from pipelines.cli import app
 from tests.captioning import QUICK, save_voices
 from tests.chart.rendering import CHART, helm, values_file
+from tests.cluster.harness.looking import looking
 from tests.cluster.harness.waiting import until
 from tests.cluster.own_pods import SIZE, cluster_settings, store_of
 from tests.cluster.test_caption_job import ENGINE
@@ -21,6 +23,7 @@ from tests.speech import save_tones
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 QUEUE = "clsp"
+WORKLOAD = Kind("kueue.x-k8s.io/v1beta2", "Workload")
 ANNOTATION = orjson.dumps({"views": 1, "captioner": {**QUICK, "timeout_seconds": 60.0}}).decode()
 # What the client and the engine of one annotating pod ask for: a worker of training has no room beside them.
 QUOTA = {"cpu": "100m", "memory": "4Gi"}
@@ -57,19 +60,19 @@ def quota(cluster, kueue, namespace):
     cluster.kubectl("delete", "clusterqueue,resourceflavor", namespace, "--wait=false")
 
 
-def workloads(kubectl) -> dict[str, bool]:
+def workloads(looks) -> dict[str, bool]:
     """Kind of each queued job → whether it holds quota now."""
     told = {}
-    for item in kubectl.get("workloads")["items"]:
+    for item in looks.find(WORKLOAD):
         conditions = item.get("status", {}).get("conditions", [])
         true = {one["type"] for one in conditions if one["status"] == "True"}
         told[item["metadata"]["ownerReferences"][0]["kind"]] = "Admitted" in true and "Finished" not in true
     return told
 
 
-def newest(kubectl) -> datetime:
+def newest(looks) -> datetime:
     """When the youngest queued job came, to the second."""
-    stamps = [item["metadata"]["creationTimestamp"] for item in kubectl.get("workloads")["items"]]
+    stamps = [item["metadata"]["creationTimestamp"] for item in looks.find(WORKLOAD)]
     return datetime.fromisoformat(max(stamps))
 
 
@@ -77,12 +80,12 @@ def is_past(second: datetime) -> bool:
     return datetime.now(UTC) >= second + timedelta(seconds=1)
 
 
-def admissions(kubectl, *steps: Future) -> list[set[str]]:
+def admissions(looks, *steps: Future) -> list[set[str]]:
     """Which kinds held quota, each time that changed, until the steps are over."""
     seen: list[set[str]] = [set()]
 
     def are_over() -> bool:
-        now = {kind for kind, holds in workloads(kubectl).items() if holds}
+        now = {kind for kind, holds in workloads(looks).items() if holds}
         if now != seen[-1]:
             seen.append(now)
         return all(step.done() for step in steps)
@@ -94,7 +97,7 @@ def admissions(kubectl, *steps: Future) -> list[set[str]]:
 @pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
 def test_jobs_wait_for_quota_and_are_let_in_one_after_the_other(cluster, namespace, quota, monkeypatch):
     store, kubectl = store_of(cluster, namespace, monkeypatch), cluster.kubectl.within(namespace)
-    segments, examples = save_voices(store, 4), save_tones(store, 8)
+    looks, segments, examples = looking(kubectl), save_voices(store, 4), save_tones(store, 8)
     work = {"pool": "gpu", "workers": 1, "engine": SIZE, "engine_command": ENGINE, "engine_start_seconds": 300}
     settings = cluster_settings(
         cluster,
@@ -108,15 +111,15 @@ def test_jobs_wait_for_quota_and_are_let_in_one_after_the_other(cluster, namespa
         captions = steps.submit(
             annotate, store=store.uri, run_id="r", settings=ANNOTATION, segments=segments, cluster=where
         )
-        until("the Job is queued", lambda: "Job" in workloads(kubectl), 60)
-        until("its second is over, by which Kueue tells first from next", lambda: is_past(newest(kubectl)), 10)
+        until("the Job is queued", lambda: "Job" in workloads(looks), 60)
+        until("its second is over, by which Kueue tells first from next", lambda: is_past(newest(looks)), 10)
         model = steps.submit(train, store, examples, where)
-        until("the PyTorchJob is queued", lambda: "PyTorchJob" in workloads(kubectl), 60)
+        until("the PyTorchJob is queued", lambda: "PyTorchJob" in workloads(looks), 60)
         assert kubectl.get("jobs")["items"][0]["spec"]["suspend"]
         assert kubectl.get("pytorchjobs")["items"][0]["spec"]["runPolicy"]["suspend"]
         assert not [name for name in kubectl("get", "pods", "-o", "name").split() if "rdzv" not in name]
         quota(False)
-        assert admissions(kubectl, captions, model) == [{"Job"}, {"PyTorchJob"}]
+        assert admissions(looks, captions, model) == [{"Job"}, {"PyTorchJob"}]
         assert captions.result()
         assert model.result()
 

@@ -19,12 +19,15 @@ from clsp.config import ClusterSettings, ServeSettings
 from clsp.errors import EndpointError
 from clsp.records import ModelVersion
 from clsp.registry import move_alias, publish
+from components.kubernetes.client import Cluster as Looking
 from components.kubernetes.client import connect
+from components.kubernetes.objects import POD
 from components.serve.probe import Probe, plain_probe
 from components.serve.release import Rollout, release
 from tests.chart.rendering import CHART, helm
 from tests.cluster.harness.access import Access
 from tests.cluster.harness.kubectl import Kubectl
+from tests.cluster.harness.looking import looking
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.waiting import until
 from tests.cluster.load import Asked, load
@@ -49,6 +52,7 @@ class Installed:
     namespace: str
     versions: tuple[ModelVersion, ModelVersion]
     upgrade: Callable[..., None]
+    looks: Looking
 
     @property
     def kubectl(self) -> Kubectl:
@@ -70,7 +74,7 @@ class Installed:
 
     def nodes(self) -> list[str]:
         """Node of each replica of the text endpoint that is ready; of one that leaves, ''."""
-        found = self.kubectl.get("pods", "-l", "app.kubernetes.io/component=text")["items"]
+        found = self.looks.find(POD, "app.kubernetes.io/component=text")
         return sorted("" if "deletionTimestamp" in pod["metadata"] else node_of(pod) for pod in found)
 
 
@@ -125,7 +129,7 @@ def installed(cluster: Access, second_node: Node, role_images, tmp_path_factory)
         def upgrade(**text: object) -> None:
             run("upgrade", str(CHART), "--reuse-values", values={"serving": {"text": text}})
 
-        yield Installed(cluster, namespace, (first, second), upgrade)
+        yield Installed(cluster, namespace, (first, second), upgrade, looking(kubectl))
         run("uninstall")
 
 
