@@ -26,7 +26,7 @@ def say(record: Record, kubectl: object) -> None:
 def up(name: str, nodes: int, *, bare: bool) -> None:
     """Boot, install the operators, leave it running."""
     started = time.monotonic()
-    cluster = boot(name, nodes=nodes, kept=True)
+    cluster = boot(name, nodes=nodes, kept=True, prepared=not bare)
     try:
         print(f"nodes are ready after {time.monotonic() - started:.0f} s")
         if not bare:

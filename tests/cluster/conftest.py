@@ -144,9 +144,9 @@ class Machines:
     owned: Cluster
     held: list[Node] = field(default_factory=list)
 
-    def add(self) -> Node:
-        """One more node, ready, with the base images."""
-        self.held.append(self.owned.add_node())
+    def add(self, *, prepared: bool = False) -> Node:
+        """One more node, ready, with the base images; ``prepared`` for those of roles."""
+        self.held.append(self.owned.add_node(prepared=prepared))
         self.owned.wait_ready()
         load_images(self.held[-1:], base_images(), self.owned.record.folder)
         return self.held[-1]
@@ -173,8 +173,8 @@ def machines(request: pytest.FixtureRequest, cluster: Access) -> Iterator[Machin
 
 @pytest.fixture(scope="module")
 def second_node(machines: Machines) -> Node:
-    """A second node with the base images."""
-    return machines.add()
+    """A second node with the base images, prepared for those of roles."""
+    return machines.add(prepared=True)
 
 
 @pytest.fixture(scope="session")

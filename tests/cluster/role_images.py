@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 
 from pipelines.images.roles import ROLES
+from pipelines.images.stages import copied_by, files_below
 from tests.cluster.harness.access import Access
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.record import Started
@@ -23,7 +24,6 @@ from tests.cluster.harness.torch_mount import CACHE
 from tests.cluster.tools.build import locked
 
 ROOT = Path(__file__).parents[2]
-INSIDE = ("LICENSE", "README.md", "clsp", "components", "data_quality", "pipelines", "pyproject.toml", "serving")
 BUILD = ("-m", "pipelines.images", "build", "--base", "debootstrap", "--apart", "--archives")
 IMAGES = {role.name: role.image for role in ROLES}
 
@@ -94,8 +94,6 @@ def _built(out: Path) -> dict[str, Path]:
 def _code() -> str:
     """Hash of everything that images copy from the checkout."""
     digest = hashlib.sha256()
-    for entry in (ROOT / name for name in INSIDE):
-        for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+    for file in (file for name in copied_by("code") for file in files_below(ROOT / name)):
+        digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.cluster.harness.images import BUSYBOX_IMAGE
 from tests.cluster.harness.kubectl import Kubectl
-from tests.cluster.harness.loading import load_archive
+from tests.cluster.harness.loading import load_layers
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.operators.minio import ObjectStore
 from tests.cluster.harness.waiting import until
@@ -45,7 +45,7 @@ class Access:
         return self.kubectl.kubeconfig
 
     def import_image(self, archive: Path) -> None:
-        """Give the nodes the images of an OCI or docker archive, under the names in it.
+        """Give the nodes the image of a docker archive, under the names in it.
 
         For a context of the user's CLSP_TEST_IMPORT says how: "kind load image-archive", "k3d image import" …
 
@@ -53,7 +53,7 @@ class Access:
             RuntimeError: nothing says how.
         """
         if self.nodes:
-            load_archive(self.nodes, archive)
+            load_layers(self.nodes, archive)
             return
         command = os.environ.get("CLSP_TEST_IMPORT")
         if not command:

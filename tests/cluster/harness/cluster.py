@@ -17,7 +17,18 @@ from tests.cluster.harness.images import base_images
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.kubelet import kube_proxy, kubelet
 from tests.cluster.harness.loading import load_images
-from tests.cluster.harness.node import Node, connect_host, connect_node, go, init_of, launch, mounts, network
+from tests.cluster.harness.node import (
+    Node,
+    connect_host,
+    connect_node,
+    go,
+    init_of,
+    launch,
+    mounts,
+    network,
+    root_of_containerd,
+)
+from tests.cluster.harness.prepared import link_into
 from tests.cluster.harness.record import Record, Started, all_records, claim
 from tests.cluster.harness.teardown import DEATH_SECONDS, kill, sweep, tear_down
 from tests.cluster.harness.waiting import until
@@ -38,8 +49,11 @@ class Cluster:
     nodes: list[Node] = field(default_factory=list)
     holders: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def add_node(self) -> Node:
-        """Start one more node; it comes without waiting (see `wait_ready`)."""
+    def add_node(self, *, prepared: bool = False) -> Node:
+        """Start one more node; it comes without waiting (see `wait_ready`).
+
+        ``prepared`` nodes begin with the large layers of the roles' images, which takes a second.
+        """
         number = len(self.nodes) + 1
         addresses, folder = self.record.addresses, self.record.folder / f"node-{number}"
         folder.mkdir()
@@ -47,6 +61,8 @@ class Cluster:
         self.record = self.record.changed(cgroups=(*self.record.cgroups, cgroup))
         make_group(cgroup)
         setup = [*mounts(folder), *network(addresses, number)]
+        if prepared:
+            link_into(root_of_containerd(folder))
         process = launch(folder, setup, self.daemons(number, folder, cgroup), tethered=self.tethered)
         self.note(Started.of(process.pid))
         init = init_of(folder, process)
@@ -111,13 +127,14 @@ class Cluster:
         os.close(self.lock)
 
 
-def boot(name: str, *, nodes: int = 1, kept: bool = False) -> Cluster:
+def boot(name: str, *, nodes: int = 1, kept: bool = False, prepared: bool = False) -> Cluster:
     """A cluster with ready nodes and working name resolution; what crashed runs left is removed first.
 
     Args:
         name: of the cluster on this machine; a label of DNS.
         nodes: how many.
         kept: whether it outlives this process (after `keep`).
+        prepared: whether it begins with the large layers of the roles' images (see `Cluster.add_node`).
 
     Raises:
         FileExistsError: one of that name lives.
@@ -134,7 +151,7 @@ def boot(name: str, *, nodes: int = 1, kept: bool = False) -> Cluster:
     cluster = Cluster(record, credentials, kubectl, lock, tethered=not kept)
     try:
         for _ in range(nodes):
-            cluster.add_node()
+            cluster.add_node(prepared=prepared)
         cluster.wait_ready()
         load_images(cluster.nodes, base_images(), record.folder)
         cluster.kubectl.apply(coredns(record.addresses))

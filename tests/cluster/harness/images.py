@@ -94,6 +94,14 @@ class Layout:
         self._archive.add(path, f"blobs/sha256/{name}")
         return {"mediaType": LAYER_TYPE, "digest": f"sha256:{name}", "size": path.stat().st_size}
 
+    def finish(self, names: Sequence[str], config: dict[str, Any], layers: list[dict[str, Any]]) -> None:
+        """Add what says that the layers are an image, and its names."""
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": layers}
+        entry = self.blob(json.dumps(manifest).encode(), MANIFEST_TYPE)
+        named = [{**entry, "annotations": {"io.containerd.image.name": name}} for name in names]
+        self.add("index.json", json.dumps({"schemaVersion": 2, "manifests": named}).encode())
+        self.add("oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+
 
 def write_archive(image: Image, path: Path) -> Path:
     """Write the image as an OCI archive."""
@@ -105,12 +113,7 @@ def write_archive(image: Image, path: Path) -> Path:
         settings = {"User": USER, "Entrypoint": list(image.entrypoint), "Env": ["PATH=/bin:/usr/bin"]}
         root = {"type": "layers", "diff_ids": [layer["digest"]]}
         config = {"architecture": "amd64", "os": "linux", "config": settings, "rootfs": root}
-        described = layout.blob(json.dumps(config).encode(), CONFIG_TYPE)
-        manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": described, "layers": [layer]}
-        entry = layout.blob(json.dumps(manifest).encode(), MANIFEST_TYPE)
-        named = [{**entry, "annotations": {"io.containerd.image.name": name}} for name in image.names]
-        layout.add("index.json", json.dumps({"schemaVersion": 2, "manifests": named}).encode())
-        layout.add("oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+        layout.finish(image.names, layout.blob(json.dumps(config).encode(), CONFIG_TYPE), [layer])
     layer_file.unlink()
     return path
 

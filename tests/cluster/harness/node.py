@@ -33,9 +33,19 @@ class Node:
     init: Started
     folder: Path
 
+    @property
+    def containerd(self) -> Path:
+        """Root of its containerd, as the machine sees it."""
+        return root_of_containerd(self.folder)
+
     def enter(self, *argv: str) -> list[str]:
         """The command that runs argv inside the node."""
         return ["nsenter", f"--target={self.init.pid}", "--mount", "--net", "--pid", "--", *argv]
+
+
+def root_of_containerd(folder: Path) -> Path:
+    """Below the folder of a node: what it sees as /var/lib/containerd."""
+    return folder / "lib" / "containerd"
 
 
 def mounts(folder: Path) -> list[list[str]]:

@@ -29,7 +29,7 @@ def new_name() -> str:
 @contextmanager
 def booted(name: str | None = None) -> Iterator[tuple[Access, Cluster]]:
     """A cluster of its own with the platform's operators, gone afterwards."""
-    cluster = boot(name or new_name())
+    cluster = boot(name or new_name(), prepared=True)
     try:
         install_platform(cluster.kubectl, cluster.nodes, cluster.credentials.authority, cluster.record.folder)
         store = minio.wait(cluster.kubectl)
