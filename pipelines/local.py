@@ -41,6 +41,15 @@ class FlowError(ClspError):
         self.exit_code = failure.exit_code
 
 
+class FlowStoppedError(ClspError):
+    """The person at the keyboard ended a local flow."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("stopped", hint="what is done is kept: the same command goes on from here")
+
+
 def run_flow(flow: str, arguments: dict[str, str], log: Path, show: Callable[[Event], None]) -> None:
     """Run a flow to its end, passing every event to ``show``; raises ``FlowError`` with the failing step's reason."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -59,10 +68,13 @@ def run_flow(flow: str, arguments: dict[str, str], log: Path, show: Callable[[Ev
             env=environment,
         ) as child,
     ):
-        for event in _events(child, file):
-            show(event)
-            if event.get("event") == "step_failed":
-                failure = FlowFailure(event["step"], event["message"], event["hint"], event["exit_code"])
+        try:
+            for event in _events(child, file):
+                show(event)
+                if event.get("event") == "step_failed":
+                    failure = FlowFailure(event["step"], event["message"], event["hint"], event["exit_code"])
+        except KeyboardInterrupt:
+            raise FlowStoppedError from None
     if child.returncode:
         raise FlowError(failure or FlowFailure("?", "the flow ended without a reason", "", 1), log)
 

@@ -14,6 +14,7 @@ from clsp.storage.manifest import Counts
 from clsp.storage.steps import Outcome, make_recipe
 from components.runner import execute, step_entry
 from pipelines.cli import app
+from tests.captioning import voice, wav
 from tests.pipelines.kfp_api.connecting import SUCCESS
 
 RUN = ["run", "data", "--data", "s3://speech/raw", "--store", "s3://speech/team-a"]
@@ -64,28 +65,43 @@ def test_the_environment_names_the_api_and_local_overrides_it(kfp_api, config, m
 
 def test_ctrl_c_leaves_the_run_running(kfp_api, config):
     kfp_api.state.default_script = [("ingest", "RUNNING", "")]
-    command = [sys.executable, "-m", "pipelines.cli", *RUN, "--kfp", kfp_api.url, "--config", config]
+    code, err = interrupted([*RUN, "--kfp", kfp_api.url, "--config", config])
+    assert code == 130
+    assert "left running" in err
+    (run,) = kfp_api.state.runs.values()
+    assert run["state"] == "RUNNING"
+    assert not any(path.endswith(":terminate") for _, path, _ in kfp_api.requests)
+
+
+def test_ctrl_c_ends_a_run_here_and_says_how_it_goes_on(tmp_path):
+    (recordings := tmp_path / "recordings").mkdir()
+    for number in range(100):
+        (recordings / f"{number}.wav").write_bytes(wav(voice(100 + number, seconds=2)))
+    code, err = interrupted(["run", "data", "--data", str(recordings), "--store", str(tmp_path / "store")])
+    assert code == 130
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+
+
+def interrupted(arguments: list[str]) -> tuple[int, str]:
+    """Exit code and words of a command whose keyboard says Ctrl-C once its ingest is told of."""
     process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=dict(os.environ),
+        start_new_session=True,
         # Tests that run in the background of a shell inherit an ignored SIGINT; a person's terminal does not.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         while "ingest" not in (line := process.stderr.readline()):
-            assert line, process.stdout.read()
-        process.send_signal(signal.SIGINT)
+            assert line, "it ended before"
+        os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 130
-    assert "left running" in err
-    (run,) = kfp_api.state.runs.values()
-    assert run["state"] == "RUNNING"
-    assert not any(path.endswith(":terminate") for _, path, _ in kfp_api.requests)
+    return process.returncode, err
 
 
 def test_a_failed_run_fails_the_command(kfp_api, config):
