@@ -4,6 +4,7 @@ It lies beside the clusters, outlives them, and is only ever added to as a copy 
 is linked is never written to, but for containerd's two databases, which each copy has as its own.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from clsp.processes import die_with_parent
 from tests.cluster.harness.layers import Packed, held, opened
 from tests.cluster.harness.waiting import until
 from tests.cluster.tools.build import cache_root, locked
@@ -78,7 +80,10 @@ def containerd(root: Path) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory(prefix="clsp-layers-") as state:
         (Path(state) / "config.toml").write_text(CONFIG.format(root=root, state=state))
         with (Path(state) / "log").open("wb") as log:
-            process = subprocess.Popen(["containerd", "--config", f"{state}/config.toml"], stdout=log, stderr=log)
+            process = subprocess.Popen(
+                ["containerd", "--config", f"{state}/config.toml"], stdout=log, stderr=log,
+                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509
+            )  # fmt: skip
         ctr = ["ctr", f"--address={state}/socket", "--namespace=k8s.io"]
         try:
             answers = partial(subprocess.run, [*ctr, "version"], check=True, capture_output=True)
