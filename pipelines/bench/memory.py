@@ -1,14 +1,19 @@
-"""Peak memory of a training step beside that of plain eager mathematics, each in a process of its own."""
+"""Peak memory of a training step, and of its loss, beside plain eager mathematics, each in a process of its own."""
 
 import ctypes
 import multiprocessing
+import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
 
+from clsp.losses import info_nce
 from pipelines.bench.training import Load, make_inputs, make_model, our_step, plain_step
 
 Side = Literal["plain", "ours", "checkpoints"]
@@ -42,14 +47,52 @@ def compare_memory(load: Load) -> Peaks:
     BrokenProcessPool when a side's process was killed.
     """
     sides: tuple[Side, ...] = ("plain", "ours", "checkpoints")
-    found = {side: _in_a_process(side, load) for side in sides}
+    found = {side: _in_a_process(_measure, side, load) for side in sides}
     before, peak = ({side: found[side][index] for side in sides} for index in (0, 1))
     return Peaks(load, before, peak, peak["ours"] / peak["plain"], peak["checkpoints"] / peak["plain"])
 
 
-def _in_a_process(side: Side, load: Load) -> tuple[float, float]:
+@dataclass(frozen=True)
+class LossPeaks:
+    """MiB that loss and gradients of ``clips`` take above their inputs, and seconds; ``matrix`` is N × N in float32."""
+
+    clips: int
+    dimension: int
+    matrix: float
+    whole: float
+    tiled: float
+    whole_seconds: float
+    tiled_seconds: float
+
+
+def compare_loss(clips: int, dimension: int, threads: int) -> LossPeaks:
+    """The stage-1 loss in tiles, as training computes it, beside the whole matrix as the published code holds it."""
+    whole, tiled = (_in_a_process(_loss, loss, clips, dimension, threads) for loss in (_whole_matrix, info_nce))
+    return LossPeaks(clips, dimension, clips * clips * 4 / 2**20, whole[0], tiled[0], whole[1], tiled[1])
+
+
+def _in_a_process(measure: Callable[..., tuple[float, float]], *arguments: object) -> tuple[float, float]:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_measure, side, load).result()
+        return pool.submit(measure, *arguments).result()
+
+
+def _loss(loss: Callable[..., Tensor], clips: int, dimension: int, threads: int) -> tuple[float, float]:
+    """MiB by which the peak rises, and seconds."""
+    ctypes.CDLL(None).mallopt(_MAP_FROM, _MAPPED_BYTES)
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    audio, text = (normalize(torch.randn(clips, dimension), dim=-1).requires_grad_() for _ in range(2))
+    scale = torch.tensor(14.0, requires_grad=True)
+    loss(audio[:8], text[:8], scale).backward()
+    Path(_CLEAR).write_text(_PEAK_ONLY)
+    before, start = _memory("VmRSS"), time.perf_counter()
+    loss(audio, text, scale).backward()
+    return _memory("VmHWM") - before, time.perf_counter() - start
+
+
+def _whole_matrix(audio: Tensor, text: Tensor, scale: Tensor) -> Tensor:
+    logits, targets = scale * audio @ text.T, torch.arange(len(audio))
+    return (cross_entropy(logits, targets) + cross_entropy(logits.T, targets)) / 2
 
 
 def _measure(side: Side, load: Load) -> tuple[float, float]:

@@ -116,6 +116,9 @@ def train(
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of each")] = 4.0,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each side, which take turns")] = 7,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads")] = 1,
+    loss_clips: Annotated[
+        int, typer.Option(min=0, help="Clips of the loss whose memory is measured; 0: none")
+    ] = 16_384,
     xlarge: Annotated[bool, typer.Option(help="Also speed and peak memory at two stacks of clsp-xlarge")] = True,
     out: Annotated[Path | None, typer.Option(help="File for the result, besides standard output")] = None,
 ) -> None:
@@ -123,15 +126,17 @@ def train(
 
     Example: clsp bench train --preset tiny --preset clsp-base --steps 9
     """
-    from pipelines.bench.memory import CLIPS, LAYERS, SECONDS, compare_memory
+    from pipelines.bench.memory import CLIPS, LAYERS, SECONDS, compare_loss, compare_memory
     from pipelines.bench.training import Load, compare_speed
 
     loads = [Load(name, clips, seconds, threads) for name in presets]
     reduced = [Load("clsp-xlarge", clips, seconds, threads, layers=1)] if xlarge else []
     depths = LAYERS if xlarge else ()
+    losses = [asdict(compare_loss(loss_clips, 512, threads))] if loss_clips else []
     report = {
         "speed": [asdict(compare_speed(load, steps)) for load in (*loads, *reduced)],
         "memory": [asdict(compare_memory(Load("clsp-xlarge", CLIPS, SECONDS, threads, layers))) for layers in depths],
+        "loss": losses,
     }
     _print(report, out)
 
