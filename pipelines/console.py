@@ -1,12 +1,15 @@
 """What a person sees while a flow runs: a line a step, with what came in, what went out, and what it cost."""
 
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from clsp.progress import format_duration
 
 _WIDTH = 13
+_WARNINGS = 3  # of a kind; a thousand failed rows are summed up when the step is done
+_OF_ANY_EVENT = {"event", "level", "timestamp", "module", "step", "run_id"}
 
 
 @dataclass
@@ -15,6 +18,7 @@ class Console:
 
     out: TextIO = field(default_factory=lambda: sys.stderr)
     live: bool = field(default_factory=sys.stderr.isatty)
+    _warned: Counter[str] = field(default_factory=Counter)
 
     def show(self, event: dict[str, Any]) -> None:
         """Render one event; events it does not know are left to the log file."""
@@ -29,11 +33,21 @@ class Console:
                 self.line(f"  · {event['step']:<{_WIDTH}} {event['state']}")
             case "step_failed":
                 self.line(f"  ✗ {event['step']:<{_WIDTH}} {event['message']}")
+            case str(kind) if event.get("level") == "warning":
+                self._warn(kind, event)
 
     def line(self, text: str) -> None:
         """Print a lasting line."""
         self.out.write(f"\r\x1b[K{text}\n" if self.live else f"{text}\n")
         self.out.flush()
+
+    def _warn(self, kind: str, event: dict[str, Any]) -> None:
+        self._warned[kind] += 1
+        if self._warned[kind] > _WARNINGS:
+            return
+        facts = ", ".join(f"{key} {value}" for key, value in event.items() if key not in _OF_ANY_EVENT)
+        more = " (further ones are in the log only)" if self._warned[kind] == _WARNINGS else ""
+        self.line(f"  ! {kind.replace('_', ' ')}: {facts}{more}")
 
     def _transient(self, text: str) -> None:
         self.out.write(f"\r\x1b[K{text}" if self.live else f"{text}\n")

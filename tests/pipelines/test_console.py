@@ -41,6 +41,15 @@ def test_a_failure_shows_its_reason():
     assert "✗ ingest" in shown({"event": "step_failed", "step": "ingest", "message": "no recordings"})
 
 
+def test_warnings_are_shown_and_a_flood_of_them_is_left_to_the_log():
+    short = {"event": "task_schedule_unfinished", "level": "warning", "module": "m", "steps": 40, "hint": "lower it"}
+    failed = {"event": "row_failed", "level": "warning", "row": "clip-1"}
+    lines = shown(short, *[failed] * 9).splitlines()
+    assert lines[0] == "  ! task schedule unfinished: steps 40, hint lower it"
+    assert len(lines) == 4
+    assert "log" in lines[-1]
+
+
 @pytest.mark.parametrize("event", [{}, {"event": "http_request"}, {"level": "info"}])
 def test_unknown_events_are_left_to_the_log(event):
     assert shown(event) == ""
