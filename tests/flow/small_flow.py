@@ -41,5 +41,5 @@ def start_small_flow(source: Path, store: str) -> subprocess.Popen:
     command += ["--metadata", str(source / "metadata.csv"), "--config", str(SMALL), "--json"]
     environment = {**os.environ, MARK: store}
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment
     )

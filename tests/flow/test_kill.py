@@ -18,28 +18,27 @@ from tests.flow.small_flow import MARK, run_small_flow, start_small_flow
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-KILLS = 12
 
-
-def survives(process: subprocess.Popen, seconds: float) -> bool:
-    """Let the flow run for a while, then kill all of it; True when it had ended before."""
+def kill_within(process: subprocess.Popen, step: str, seconds: float) -> None:
+    """Let the flow come to a step and run on for a while, then kill all of it, unless it had ended."""
+    while f"… {step} " not in (line := process.stderr.readline()):
+        assert line, f"it ended before {step}"
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return False
-    return True
 
 
-def test_killed_at_many_random_instants_it_ends_in_a_folder_as_an_undisturbed_run_on_s3(undisturbed, tmp_path):
+def test_killed_at_a_random_instant_of_every_step_it_ends_in_a_folder_as_an_undisturbed_run_on_s3(
+    undisturbed, tmp_path
+):
     assert undisturbed.store.uri.startswith("s3://")
     store = str(tmp_path / "store")
-    total = sum(report.seconds for report in undisturbed.reports.values())
     generator = random.Random(20260111)
-    for _ in range(KILLS):
-        if survives(start_small_flow(undisturbed.source, store), generator.uniform(1.0, total / 4)):
-            break
+    for step, report in undisturbed.reports.items():
+        process = start_small_flow(undisturbed.source, store)
+        kill_within(process, step, generator.uniform(0.0, report.seconds))
         wait_until_nothing_runs(store)
     reports = run_small_flow(undisturbed.source, store, "after", undisturbed.config)
     made = {name: report.manifest for name, report in reports.items()}
