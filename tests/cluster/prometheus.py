@@ -133,8 +133,8 @@ class Prometheus:
         return [rule for group in self._data("rules")["groups"] for rule in group["rules"]]
 
     def _data(self, path: str, **query: str) -> Object:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=query, timeout=10, trust_env=False).raise_for_status()
-        data: Object = answer.json()["data"]
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=query, timeout=10, trust_env=False, verify=False)
+        data: Object = answer.raise_for_status().json()["data"]
         return data
 
 
