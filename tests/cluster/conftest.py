@@ -56,7 +56,7 @@ OWNED = pytest.StashKey[Cluster]()
 FIRST = (
     *("journey", "compiled_flow", "images", "doctor", "schedules"),
     *("autoscaling", "serving_under_load", "queues"),
-    *("training_job", "elastic", "teardown", "caption_job", "endpoints", "operators"),
+    *("elastic", "training_job", "teardown", "endpoints", "caption_job", "operators"),
 )
 
 
