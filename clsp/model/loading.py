@@ -5,6 +5,8 @@ and what vouches for them; from here on they are the same object.
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -41,13 +43,19 @@ def load_model(path_or_uri: str | Path, device: str = "cpu", dtype: str = "float
 
 def load_for_serving(path_or_uri: str | Path, device: str, dtype: str, settings: ServeSettings) -> EmbeddingModel:
     """``load_model`` with the batch budgets of ``settings``, and only the tower that they ask for."""
-    match _locate(str(path_or_uri)):
+    with local_model(str(path_or_uri)) as local:
+        return _load_local(local, device, dtype, settings)
+
+
+@contextmanager
+def local_model(path_or_uri: str) -> Iterator[Path]:
+    """Where a model lies on this machine; a registered version is fetched and verified, and kept until the end."""
+    match _locate(path_or_uri):
         case Path() as local:
-            return _load_local(local, device, dtype, settings)
+            yield local
         case store, reference:
             with tempfile.TemporaryDirectory(prefix="clsp-model-") as folder:
-                found = fetch(store, resolve(store, reference), Path(folder))
-                return _load_local(found, device, dtype, settings)
+                yield fetch(store, resolve(store, reference), Path(folder))
 
 
 def version_mark(path_or_uri: str) -> str:

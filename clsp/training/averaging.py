@@ -71,6 +71,12 @@ def interval_mean(means: Sequence[RunningMean]) -> RunningMean:
     return RunningMean(f"{start.name} … {end.name}", between, weights)
 
 
+def with_vocabulary(config: ModelConfig, mean: RunningMean) -> ModelConfig:
+    """A preset with as many words as the weights have: a run trains its own tokenizer."""
+    words = mean.weights.get("text_encoder.embeddings.word_embeddings.weight")
+    return config if words is None else config.with_text(vocab_size=len(words))
+
+
 def write_mean(mean: RunningMean, config: ModelConfig, out: Path, tokenizer: Path | None) -> ImportedModel:
     """Write a mean as a model directory in float32, with the tokenizer of a folder if there is one."""
     source = Source("icefall", out.parent, out, config, mean.weights)

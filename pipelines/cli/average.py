@@ -18,7 +18,7 @@ def add_commands(app: typer.Typer) -> None:
 def average(
     checkpoints: Annotated[list[str], typer.Argument(help="Ends of the interval: .pt, or STORE/checkpoints/RUN@STEP")],
     out: Annotated[Path, typer.Option(help="Model directory to write; it must not exist")],
-    model: Annotated[Path | None, typer.Option(help="Model directory of the run: its shape and tokenizer")] = None,
+    model: Annotated[str, typer.Option(help="Directory or STORE/models/NAME@ALIAS: its shape and tokenizer")] = "",
     preset: Annotated[str, typer.Option(help="Shape, when there is no model directory: tiny … clsp-xlarge")] = "",
     period: Annotated[int, typer.Option(min=1, help="Batches between updates of an icefall average")] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
@@ -29,13 +29,18 @@ def average(
     """
     from clsp.model import preset as named
     from clsp.model.directory import read_config
-    from clsp.training.averaging import interval_mean, read_running_mean, write_mean
+    from clsp.model.loading import local_model
+    from clsp.training.averaging import interval_mean, read_running_mean, with_vocabulary, write_mean
 
-    if (model is None) == (not preset):
+    if (not model) == (not preset):
         raise ConfigError("the shape of the model is needed, once", hint="give --model DIR or --preset NAME")
-    config = read_config(model) if model is not None else named(preset)
+    shape = named(preset) if preset else None
     mean = interval_mean([read_running_mean(place, period) for place in checkpoints])
-    written = write_mean(mean, config, out, model)
+    if shape is not None:
+        written = write_mean(mean, with_vocabulary(shape, mean), out, None)
+    else:
+        with local_model(model) as folder:
+            written = write_mean(mean, read_config(folder), out, folder)
     if as_json:
         typer.echo(orjson.dumps(asdict(written) | {"batches": mean.batches}).decode())
         return

@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import nn
+from torch.testing import assert_close
 from typer.testing import CliRunner
 
 from clsp.errors import ClspError, ModelError
-from clsp.model import DualEncoder
+from clsp.model import DualEncoder, preset
 from clsp.model.directory import save_model
+from clsp.registry.versions import publish
 from clsp.storage import open_store
 from clsp.training.average import RunningAverage
 from clsp.training.averaging import RunningMean, interval_mean, read_running_mean
@@ -38,7 +40,7 @@ def test_an_interval_is_the_mean_of_what_it_saw(first, more, period, seed):
     mean = interval_mean(ends)
     assert mean.batches == more * period
     expected = torch.stack(trajectory[first:]).double().mean(0)
-    torch.testing.assert_close(mean.weights["w"], expected, rtol=1e-9, atol=1e-9)
+    assert_close(mean.weights["w"], expected, rtol=1e-9, atol=1e-9)
 
 
 def test_icefall_counts_are_rounded_down_to_whole_periods(tmp_path):
@@ -48,7 +50,7 @@ def test_icefall_counts_are_rounded_down_to_whole_periods(tmp_path):
     assert mean.batches == 1_000 - 400
     name = "encoder_embed.out.bias"
     expected = (weights(2)[name].double() * 1_000 - weights(1)[name].double() * 400) / 600
-    torch.testing.assert_close(mean.weights[name], expected, rtol=1e-12, atol=1e-12)
+    assert_close(mean.weights[name], expected, rtol=1e-12, atol=1e-12)
     with pytest.raises(ModelError, match="no batch yet"):
         read_running_mean(str(start), 500)
     with pytest.raises(ModelError, match="further apart"):
@@ -95,7 +97,24 @@ def test_a_run_of_ours_is_averaged_from_its_store(tmp_path):
     assert orjson.loads(result.output)["batches"] == 4
     for name, value in load_file(tmp_path / "out" / "model.safetensors").items():
         expected = (seen[6][name.removeprefix("model.")] + seen[8][name.removeprefix("model.")]) / 2
-        torch.testing.assert_close(value, expected.float(), rtol=1e-6, atol=1e-7)
+        assert_close(value, expected.float(), rtol=1e-6, atol=1e-7)
+
+
+def test_the_shape_is_a_registered_version_s_or_a_preset_s_with_the_words_of_the_run(tmp_path):
+    model = DualEncoder(preset("tiny").with_text(vocab_size=320)).eval()
+    store = open_store(str(tmp_path / "store"))
+    average = RunningAverage(2)
+    moved(model, 1)
+    average.update(model, 2)
+    Checkpoints(store, "checkpoints/stage1/abc", keep=5).save(average.added_to(Checkpoint(2, {}, {})))
+    save_model(tmp_path / "model", model, model.config)
+    version = publish(store, "clsp", tmp_path / "model", licences={}, manifests={}).version
+    for number, shape in enumerate((["--preset", "tiny"], ["--model", f"{tmp_path}/store/models/clsp/{version}"])):
+        arguments = ["average", f"{tmp_path}/store/checkpoints/stage1/abc@2", *shape, "--out", f"{tmp_path}/{number}"]
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert_close(
+            load_file(f"{tmp_path}/{number}/model.safetensors"), load_file(tmp_path / "model/model.safetensors")
+        )
 
 
 def test_icefall_epochs_become_a_model_directory(tmp_path):
@@ -109,4 +128,4 @@ def test_icefall_epochs_become_a_model_directory(tmp_path):
     assert "mean over 400 batches" in said
     stored = load_file(tmp_path / "out" / "model.safetensors")["model.logit_scale"]
     expected = (3 * weights(3)["logit_scale"].double() - weights(1)["logit_scale"].double()) / 2
-    torch.testing.assert_close(stored, expected.float())
+    assert_close(stored, expected.float())
