@@ -32,6 +32,6 @@ def faults(how: str, **variables: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc only")
 def test_freed_blocks_are_used_again_unless_the_operator_says_otherwise():
-    usual, kept = faults("usual"), faults("kept")
-    assert kept < usual / 10
-    assert faults("kept", MALLOC_ARENA_MAX="1") > usual / 2
+    kept = faults("kept")
+    assert 10 * kept < faults("usual")  # pages may be of 4 KiB or of 2 MiB, as the kernel has them
+    assert 10 * kept < faults("kept", MALLOC_ARENA_MAX="1")
