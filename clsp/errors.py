@@ -6,6 +6,8 @@ error's code; steps record the message as the reason of a failure.
 
 from collections.abc import Mapping
 
+MEND = "clsp runs check RUN --mend has what is gone or altered made again"  # for objects that finished steps left
+
 
 class ClspError(Exception):
     """Base of every error the platform raises on purpose; ``exit_code`` is what a command leaves with."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import orjson
 
-from clsp.errors import ClspError, StorageError
+from clsp.errors import ClspError
 from clsp.hashing import canonical_json
 from clsp.logs import configure_logs, get_logger
 from clsp.processes import die_with_ancestor, obey_termination, peak_rss_bytes
@@ -108,7 +108,7 @@ def _report_failure(step: str, error: Exception, store_uri: str, run_id: str) ->
         ended_at=_now(),
     )
     log.error("step_failed", **asdict(failure))
-    if store_uri and not isinstance(error, StorageError):
+    if store_uri:
         try:
             open_store(store_uri).put_blob(f"{_failures(run_id)}{step}.json", canonical_json(asdict(failure)))
         except ClspError as second:

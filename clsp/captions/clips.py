@@ -7,7 +7,7 @@ import wave
 
 import soundfile
 
-from clsp.errors import DataError
+from clsp.errors import MEND, DataError
 from clsp.records import Segment
 from clsp.storage.audio_shards import ByteRange, read_sound
 from clsp.storage.objects import ObjectStore
@@ -19,7 +19,7 @@ def read_wav(store: ObjectStore, segment: Segment) -> bytes:
     try:
         samples, rate = soundfile.read(io.BytesIO(flac), dtype="int16")
     except (soundfile.SoundFileError, ValueError) as error:
-        raise DataError(f"the sound of segment {segment.id[:12]} is damaged", hint="run ingest again") from error
+        raise DataError(f"the sound of segment {segment.id[:12]} is damaged", hint=MEND) from error
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from clsp.audio.fbank import SAMPLING_RATE, Fbank
-from clsp.errors import DataError
+from clsp.errors import MEND, DataError
 from clsp.records import Example
 from clsp.storage import ObjectStore
 from clsp.storage.audio_shards import ByteRange, read_sound
@@ -55,7 +55,7 @@ class ClipFeatures:
         waveform = decode_flac(read_sound(self._store, place), example.segment_id)
         features, _ = self._fbank(waveform[None])
         if features.shape[1] == 0:
-            raise DataError(f"clip {example.segment_id} holds no frame", hint="run ingest again")
+            raise DataError(f"clip {example.segment_id} holds no frame", hint="leave its recording out")
         clip: Tensor = features[0]
         return clip
 
@@ -71,7 +71,7 @@ def decode_flac(data: bytes, name: str) -> Tensor:
     try:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     except soundfile.LibsndfileError as error:
-        raise DataError(f"clip {name} is not readable FLAC", hint="its shard is torn: run ingest again") from error
+        raise DataError(f"clip {name} is not readable FLAC", hint=MEND) from error
     if rate != SAMPLING_RATE or samples.ndim != 1:
-        raise DataError(f"clip {name} is not mono {SAMPLING_RATE} Hz", hint="run ingest again")
+        raise DataError(f"clip {name} is not mono {SAMPLING_RATE} Hz", hint=MEND)
     return torch.from_numpy(np.ascontiguousarray(samples))

@@ -6,7 +6,7 @@ The shard's kind is ``file/RELATIVE/PATH``, so the folder can be laid out again 
 from collections.abc import Iterable
 from pathlib import Path
 
-from clsp.errors import DataError
+from clsp.errors import MEND, DataError
 from clsp.hashing import digest_file
 from clsp.storage.manifest import Shard
 from clsp.storage.objects import ObjectStore
@@ -37,5 +37,5 @@ def fetch_files(store: ObjectStore, shards: Iterable[Shard], folder: Path) -> Pa
             path.parent.mkdir(parents=True, exist_ok=True)
             store.get_file(shard.key, path)
             if digest_file(path) != shard.sha256:
-                raise DataError(f"{shard.key} was altered", hint="run the step that wrote it again")
+                raise DataError(f"{shard.key} was altered", hint=MEND)
     return folder

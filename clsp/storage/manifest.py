@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from clsp.errors import DataError
+from clsp.errors import MEND, DataError
 from clsp.hashing import canonical_json, digest
 from clsp.storage.objects import ObjectStore
 from clsp.storage.rows import decode_rows, encode_rows
@@ -107,14 +107,12 @@ def load_manifest(store: ObjectStore, name: str) -> Manifest:
     """Read and check a manifest; ``DataError`` when it was altered or its sums do not add up."""
     data = store.get(manifest_key(name))
     if digest(data) != name:
-        raise DataError(f"manifest {name[:12]} was altered", hint="run the step that wrote it again")
+        raise DataError(f"manifest {name[:12]} was altered", hint=MEND)
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         reason = "; ".join(str(problem["msg"]) for problem in error.errors())
-        raise DataError(
-            f"manifest {name[:12]} is refused: {reason}", hint="run the step that wrote it again"
-        ) from error
+        raise DataError(f"manifest {name[:12]} is refused: {reason}", hint=MEND) from error
 
 
 def save_shard(store: ObjectStore, kind: str, data: bytes, rows: int, suffix: str) -> Shard:
@@ -129,7 +127,7 @@ def read_shard(store: ObjectStore, shard: Shard) -> bytes:
     """The bytes of a shard, verified against its hash."""
     data = store.get(shard.key)
     if digest(data) != shard.sha256:
-        raise DataError(f"shard {shard.key} was altered", hint="run the step that wrote it again")
+        raise DataError(f"shard {shard.key} was altered", hint=MEND)
     return data
 
 

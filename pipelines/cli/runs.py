@@ -1,11 +1,14 @@
 """``clsp runs``: what ran, how its steps went, why they worked or not; from KFP, or from a store alone."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clsp.errors import ConfigError
+from clsp.errors import ConfigError, DataError
 from pipelines.cli.choices import AsJson, ConfigChoice, KfpChoice, StoreChoice, connect_kfp, print_json, read_config
+
+if TYPE_CHECKING:
+    from clsp.storage.mending import Soundness
 
 Name = Annotated[str, typer.Argument(help="A run's name, or its id in KFP")]
 Step = Annotated[str, typer.Argument(help="One step, or nothing for all of them")]
@@ -16,7 +19,7 @@ def add_commands(app: typer.Typer) -> None:
     """Register this journey's commands."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at runs, end them, explain them.")
     group.command("list")(list_all)
-    for command in (show, logs, cancel, explain):
+    for command in (show, logs, cancel, explain, check):
         group.command()(command)
     app.add_typer(group, name="runs")
 
@@ -108,6 +111,42 @@ def explain(
         return
     for explanation in explanations:
         typer.echo("\n".join(in_words(explanation)))
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="A run's name")],
+    store: StoreChoice = STORE,
+    mend: Annotated[bool, typer.Option("--mend", help="Forget the work that made what is damaged")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read all that a run made or stands on against its hashes; with --mend, the next run makes anew what is damaged.
+
+    Example: clsp runs check 20260102T030405-9f3a1c --store s3://speech/team-a --mend
+    """
+    from clsp.storage import open_store
+    from clsp.storage.mending import check_manifests, forget_damaged
+
+    opened = open_store(store)
+    found = []
+    for one in check_manifests(opened, [report.manifest for report in _of_store(name, store)[0].values()]):
+        found.append(one)
+        if mend and one.damaged:
+            forget_damaged(opened, one)
+        if not as_json:
+            typer.echo("\n".join(_soundness_in_words(one)))
+    if as_json:
+        print_json(found)
+    damaged = [key for one in found for key in one.damaged]
+    if damaged and not mend:
+        raise DataError(f"gone or altered: {len(damaged)}, first {damaged[0]}", hint="--mend has the next run mend it")
+    if damaged:
+        typer.echo("what made them is forgotten: the same run makes them again", err=True)
+
+
+def _soundness_in_words(found: "Soundness") -> list[str]:
+    mark, step = ("✗", found.step or "?") if found.damaged else ("✓", found.step)
+    line = f"{mark} {step:<14} {found.manifest[:12]}  {found.shards} objects, {found.bytes / 2**20:,.1f} MiB"
+    return [line, *(f"    gone or altered: {key}" for key in found.damaged)]
 
 
 def _rows_of_store(store: str) -> list[dict[str, Any]]:
