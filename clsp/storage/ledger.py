@@ -65,6 +65,10 @@ class Ledger:
             return result
         return self._read(unit)
 
+    def forget(self, unit: str) -> None:
+        """Have the unit done again."""
+        self._store.delete(f"{self._prefix}{unit}.json")
+
     def _read(self, unit: str) -> UnitResult:
         result: UnitResult = orjson.loads(self._store.get(f"{self._prefix}{unit}.json"))
         return result

@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
 from pydantic import JsonValue
 
 from clsp.errors import DataError, StorageError
 from clsp.hashing import digest_file
+from clsp.storage.ledger import Ledger
 from clsp.storage.manifest import Manifest, Shard, load_manifest, manifest_key
 from clsp.storage.objects import ObjectStore
+from clsp.storage.steps import done_as, forget_step
 
 _READERS = 8
 
@@ -58,15 +59,15 @@ def forget_damaged(store: ObjectStore, found: Soundness) -> None:
 
     The step's own record goes last, so that what a crash leaves is found again.
     """
-    records = list(store.list(f"steps/{found.step}"))
-    pointers = [key for key in records if orjson.loads(store.get(key))["manifest"] == found.manifest]
+    done = done_as(store, found.manifest, found.step)
     for key in found.damaged:
         store.delete(key)
-    for pointer in pointers:
-        for unit in list(store.list(f"ledger/{pointer.removeprefix('steps/').removesuffix('.json')}/")):
-            if not all(_are_sound(store, list(_shards_in(orjson.loads(store.get(unit)))))):
-                store.delete(unit)
-        store.delete(pointer)
+    for step, key in done:
+        ledger = Ledger(store, step, key)
+        for unit, result in ledger.done().items():
+            if not all(_are_sound(store, list(_shards_in(result)))):
+                ledger.forget(unit)
+        forget_step(store, step, key)
 
 
 def _shards_in(value: JsonValue) -> Iterator[Shard]:

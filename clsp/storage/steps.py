@@ -49,7 +49,7 @@ def step_key(recipe: Recipe, parents: tuple[str, ...]) -> str:
 
 def find_output(store: ObjectStore, recipe: Recipe, parents: tuple[str, ...]) -> StepResult | None:
     """The manifest an earlier run committed for this recipe and these parents, if any."""
-    pointer = f"steps/{recipe.step}/{step_key(recipe, parents)}.json"
+    pointer = _pointer(recipe.step, step_key(recipe, parents))
     if not store.exists(pointer):
         return None
     name = orjson.loads(store.get(pointer))["manifest"]
@@ -73,7 +73,23 @@ def run_step(
         info=dict(outcome.info),
     )
     name = save_manifest(store, manifest)
-    if store.put_if_absent(f"steps/{recipe.step}/{key}.json", canonical_json({"manifest": name})):
+    if store.put_if_absent(_pointer(recipe.step, key), canonical_json({"manifest": name})):
         return StepResult(manifest, name, reused=False)
     found = find_output(store, recipe, parents)
     return found or StepResult(manifest, name, reused=False)
+
+
+def done_as(store: ObjectStore, manifest: str, step: str = "") -> list[tuple[str, str]]:
+    """The steps (or that one), each with its key, whose record says that they gave this manifest."""
+    records = list(store.list(f"steps/{step}/" if step else "steps/"))
+    pointers = [record for record in records if orjson.loads(store.get(record))["manifest"] == manifest]
+    return [(name, key.removesuffix(".json")) for _, name, key in (pointer.split("/") for pointer in pointers)]
+
+
+def forget_step(store: ObjectStore, step: str, key: str) -> None:
+    """Have the step done again over what its ledger still holds."""
+    store.delete(_pointer(step, key))
+
+
+def _pointer(step: str, key: str) -> str:
+    return f"steps/{step}/{key}.json"
