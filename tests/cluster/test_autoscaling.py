@@ -28,6 +28,7 @@ from tests.cluster.harness.access import Access
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.looking import looking
 from tests.cluster.harness.waiting import until
+from tests.cluster.load import anew
 from tests.cluster.own_pods import SECRET, store_of
 from tests.cluster.prometheus import NAME, PORT, Prometheus, quickened, start
 from tests.cluster.tools.programs import PROMETHEUS
@@ -123,7 +124,7 @@ def load(url: str) -> Iterator[None]:
     def call() -> None:
         while not over.is_set():
             try:
-                httpx.post(f"{url}/v1/embeddings", json={"input": [part]}, timeout=30, trust_env=False, verify=False)
+                anew(f"{url}/v1/embeddings", json={"input": [part]}, timeout=30)
             except httpx.HTTPError:
                 over.wait(0.1)
 
