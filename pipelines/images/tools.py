@@ -48,10 +48,14 @@ class Build:
 
 @dataclass(frozen=True)
 class Tool:
-    """A container tool; ``store`` keeps images apart from the machine's own (podman and buildah)."""
+    """A container tool; ``store`` keeps images apart from the machine's own (podman and buildah).
+
+    ``within`` is what each of its calls runs in.
+    """
 
     name: str
     store: Path | None = None
+    within: tuple[str, ...] = ()
 
     def build(self, build: Build) -> str:
         """Build and return the image's id. Raises ``ConfigError`` with the end of the tool's own words."""
@@ -112,7 +116,7 @@ class Tool:
 
     def _command(self) -> list[str]:
         kept = ["--root", f"{self.store}/storage", "--runroot", f"{self.store}/run"] if self.store else []
-        return [self.name, *kept]
+        return [*self.within, self.name, *kept]
 
     def _call(self, *words: str) -> str:
         environment = {**os.environ, "DOCKER_BUILDKIT": "1"}  # docker before 23 knows no secrets without it
@@ -129,11 +133,19 @@ def choose_tool(name: str = "", store: Path | None = None) -> Tool:
     """The named tool, or the first of docker, podman and buildah that works here."""
     for candidate in (name,) if name else TOOLS:
         if shutil.which(candidate) and _works(candidate) and not (store and candidate == "docker"):
-            return Tool(candidate, store)
+            return Tool(candidate, store, _within(candidate))
     raise ConfigError(
         f"none of {', '.join((name,) if name else TOOLS)} works here",
         hint="start the docker engine, or install podman or buildah",
     )
+
+
+def _within(candidate: str) -> tuple[str, ...]:
+    """Mounts of its own for root's buildah: whatever ends a build, none of them stays on the machine."""
+    own = ("unshare", "--mount")
+    if candidate == "buildah" and os.geteuid() == 0 and shutil.which(own[0]):
+        return own if subprocess.run([*own, "true"], capture_output=True, check=False).returncode == 0 else ()
+    return ()
 
 
 def _works(candidate: str) -> bool:

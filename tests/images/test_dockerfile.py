@@ -41,6 +41,11 @@ def test_what_installs_is_not_below_any_image(role):
     assert not {"installer", "packages", "code"} & set(stages)
 
 
+@pytest.mark.parametrize("stage", [name for _, name in STAGES])
+def test_no_stage_is_empty_as_buildah_would_leave_its_container(stage):
+    assert re.search(r"^(?!ARG|#)[A-Z]+ ", instructions(stage).partition("\n")[2], re.MULTILINE)
+
+
 def test_what_the_machine_tells_the_installer_is_mounted_and_never_copied():
     assert not re.findall(r"^(?:ENV|ARG) .*(?:INDEX|PROXY|CERT)", TEXT, re.MULTILINE)
     assert "type=secret,id=installer" in instructions("packages")
