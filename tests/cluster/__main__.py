@@ -4,7 +4,7 @@ import argparse
 import time
 
 from tests.cluster.harness.cluster import boot
-from tests.cluster.harness.platform import install_platform
+from tests.cluster.harness.platform import install_platform, platform_images
 from tests.cluster.harness.record import Record, all_records, records
 from tests.cluster.harness.teardown import sweep, tear_down, usable
 
@@ -26,11 +26,12 @@ def say(record: Record, kubectl: object) -> None:
 def up(name: str, nodes: int, *, bare: bool) -> None:
     """Boot, install the operators, leave it running."""
     started = time.monotonic()
-    cluster = boot(name, nodes=nodes, kept=True, prepared=not bare)
+    images = [] if bare else platform_images()
+    cluster = boot(name, nodes=nodes, kept=True, prepared=not bare, images=images)
     try:
         print(f"nodes are ready after {time.monotonic() - started:.0f} s")
         if not bare:
-            install_platform(cluster.kubectl, cluster.nodes, cluster.credentials.authority, cluster.record.folder)
+            install_platform(cluster.kubectl, cluster.credentials.authority)
             print(f"operators are available after {time.monotonic() - started:.0f} s")
     except BaseException:
         cluster.down()

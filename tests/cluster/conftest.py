@@ -32,7 +32,6 @@ from types import ModuleType
 
 import pytest
 
-from clsp.audio.synthesis import plan_corpus, write_corpus
 from clsp.config import load_config
 from tests.cluster.harness.access import Access
 from tests.cluster.harness.cluster import Cluster, boot
@@ -48,9 +47,8 @@ from tests.cluster.harness.platform import add_operator
 from tests.cluster.harness.sources import CLUSTER, CONTEXT, booted, kept, new_name, of_the_user
 from tests.cluster.old_kserve import old_image
 from tests.cluster.role_images import RoleImages
-from tests.flow.small_flow import SMALL, run_small_flow
+from tests.flow.small_flow import SMALL, known_manifests, remember, run_small_flow, write_small_corpus
 
-SPEAKERS, CLIPS_PER_SPEAKER = 6, 5
 OWNED = pytest.StashKey[Cluster]()
 # What takes longest comes first, so that no worker is left alone with it at the end.
 FIRST = (
@@ -186,14 +184,16 @@ def role_images(cluster: Access) -> RoleImages:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few recordings for whole flows."""
-    folder = tmp_path_factory.mktemp("corpus") / "audio"
-    write_corpus(folder, plan_corpus(seed=1, speakers=SPEAKERS, clips_per_speaker=CLIPS_PER_SPEAKER))
-    return folder
+    return write_small_corpus(tmp_path_factory.mktemp("corpus") / "audio")
 
 
 @pytest.fixture(scope="session")
-def local_manifests(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the small flow over them gives on this machine, by step."""
+def local_manifests(
+    corpus: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> dict[str, str]:
+    """What the small flow over them gives on this machine, by step; `make test` may have run it just before."""
+    if known := known_manifests(pytestconfig):
+        return known
     store = str(tmp_path_factory.mktemp("local") / "store")
     reports = run_small_flow(corpus, store, "local", load_config(str(SMALL)))
-    return {name: report.manifest for name, report in reports.items()}
+    return remember(pytestconfig, reports)

@@ -5,7 +5,6 @@ cluster of the user's gets torch whole. The Python environments are kept between
 with our code is new; and an image is built once for the same code, whichever session of the tests asks first.
 """
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,14 +15,13 @@ from pathlib import Path
 import orjson
 
 from pipelines.images.roles import ROLES
-from pipelines.images.stages import copied_by, files_below
+from tests.checkout import code_hash
 from tests.cluster.harness.access import Access
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.record import Started
 from tests.cluster.harness.torch_mount import CACHE
 from tests.cluster.tools.build import locked
 
-ROOT = Path(__file__).parents[2]
 BUILD = ("-m", "pipelines.images", "build", "--base", "debootstrap", "--apart", "--archives")
 IMAGES = {role.name: role.image for role in ROLES}
 
@@ -74,7 +72,7 @@ def import_built(cluster: Access, out: Path) -> None:
 def _archives(torch: str, roles: list[str]) -> list[Path]:
     """An archive of each role's image of the code as it is; what is not there is built, what is outdated goes."""
     folder = CACHE / "tested"
-    files = {role: folder / f"{role}-{torch}-{_code()}.tar" for role in roles}
+    files = {role: folder / f"{role}-{torch}-{code_hash()}.tar" for role in roles}
     if missing := [role for role, file in files.items() if not file.exists()]:
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, *BUILD, "--torch", torch, "--out", str(folder), *missing], check=True)
@@ -89,11 +87,3 @@ def _built(out: Path) -> dict[str, Path]:
     """Archive by role of what a build summed up in a folder."""
     images = orjson.loads((out / "summary.json").read_bytes())["images"]
     return {item["role"]: CACHE / "archives" / item["archive"].rpartition("/")[2] for item in images}
-
-
-def _code() -> str:
-    """Hash of everything that images copy from the checkout."""
-    digest = hashlib.sha256()
-    for file in (file for name in copied_by("code") for file in files_below(ROOT / name)):
-        digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode() + file.read_bytes())
-    return digest.hexdigest()[:16]

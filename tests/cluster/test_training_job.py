@@ -1,5 +1,7 @@
 """A stage as a PyTorchJob and as a TrainJob: two pods leave the manifest of one machine; a reason reaches the step."""
 
+from types import SimpleNamespace
+
 import orjson
 import pytest
 
@@ -17,6 +19,8 @@ SETTINGS = {
     "checkpoint": {"every": 2},
     "stage1": {"steps": 6, "batch": {"global_clips": 4, "buckets": 2}, "optimiser": {"base_lr": 0.01}},
 }
+
+TOO_LARGE = {"steps": 2, "batch": {"global_clips": 64, "buckets": 1}}
 
 
 def train(store, examples, where, **changes):
@@ -37,28 +41,33 @@ def backend(request):
     return request.param
 
 
-@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
-def test_a_training_on_two_pods_is_the_training_of_one_machine(
-    cluster, namespace, backend, monkeypatch, tmp_path, capfd
-):
-    store, alone = store_of(cluster, namespace, monkeypatch), open_store(str(tmp_path / "alone"))
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What one machine makes of the examples, and what it says of a batch that they cannot fill."""
+    store = open_store(str(tmp_path_factory.mktemp("alone")))
     examples = save_tones(store, 8)
-    assert save_tones(alone, 8) == examples
+    with pytest.raises(ClspError) as refused:
+        train(store, examples, "{}", stage1=TOO_LARGE)
+    return SimpleNamespace(examples=examples, manifest=train(store, examples, "{}"), refusal=refused.value)
+
+
+@pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
+def test_a_training_on_two_pods_is_the_training_of_one_machine(cluster, namespace, backend, alone, monkeypatch, capfd):
+    store = store_of(cluster, namespace, monkeypatch)
+    examples = save_tones(store, 8)
+    assert examples == alone.examples
     name = train(store, examples, settings_of(cluster, namespace, 2, backend))
     assert '"done":6,"total":6' in capfd.readouterr().err
-    assert train(alone, examples, "{}") == name
+    assert name == alone.manifest
     kubectl = cluster.kubectl.within(namespace)
     until("the job takes all its objects along", lambda: not kubectl("get", "pods,services", "-o", "name").strip(), 240)
 
 
 @pytest.mark.parametrize("namespace", ["privileged"], indirect=True)
-def test_the_reason_of_a_worker_reaches_the_step(cluster, namespace, backend, monkeypatch):
+def test_the_reason_of_a_worker_reaches_the_step(cluster, namespace, backend, alone, monkeypatch):
     store = store_of(cluster, namespace, monkeypatch)
     examples = save_tones(store, 8)
-    too_large = {"steps": 2, "batch": {"global_clips": 64, "buckets": 1}}
     with pytest.raises(ClspError) as caught:
-        train(store, examples, settings_of(cluster, namespace, 1, backend), stage1=too_large)
-    with pytest.raises(ClspError) as expected:
-        train(store, examples, "{}", stage1=too_large)
-    assert type(caught.value) is type(expected.value)
-    assert (caught.value.args, caught.value.hint) == (expected.value.args, expected.value.hint)
+        train(store, examples, settings_of(cluster, namespace, 1, backend), stage1=TOO_LARGE)
+    assert type(caught.value) is type(alone.refusal)
+    assert (caught.value.args, caught.value.hint) == (alone.refusal.args, alone.refusal.hint)

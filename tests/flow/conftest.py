@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from clsp.audio.synthesis import plan_corpus, write_corpus
 from clsp.config import Config, load_config
 from clsp.storage import open_store
-from tests.flow.small_flow import SMALL, Flow, run_small_flow
+from tests.flow.small_flow import SMALL, Flow, remember, run_small_flow, write_small_corpus
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +20,15 @@ def small_config() -> Config:
 
 @pytest.fixture(scope="session")
 def small_corpus(tmp_path_factory) -> Path:
-    """Six voices, five clips each, with a truth that is known."""
-    folder = tmp_path_factory.mktemp("corpus") / "audio"
-    write_corpus(folder, plan_corpus(seed=1, speakers=6, clips_per_speaker=5))
-    return folder
+    return write_small_corpus(tmp_path_factory.mktemp("corpus") / "audio")
 
 
 @pytest.fixture(scope="session")
-def undisturbed(small_corpus, small_config, s3_server) -> Flow:
+def undisturbed(small_corpus, small_config, s3_server, pytestconfig) -> Flow:
     store = f"s3://{s3_server.bucket}/{uuid.uuid4().hex}"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment.items():
             patch.setenv(name, value)
         reports = run_small_flow(small_corpus, store, "undisturbed", small_config)
+        remember(pytestconfig, reports)
         return Flow(small_corpus, small_config, open_store(store), reports)

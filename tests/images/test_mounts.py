@@ -9,7 +9,13 @@ from pipelines.images.tools import Build, choose_tool
 
 pytestmark = pytest.mark.skipif(not shutil.which("buildah"), reason="needs buildah")
 # The middle stage does nothing: buildah 1.28 keeps its container, mounted.
-FORGETFUL = "FROM scratch AS base\nCOPY word /word\nFROM base AS idle\nFROM base AS step\nCOPY --from=idle /word /said\n"
+FORGETFUL = """\
+FROM scratch AS base
+COPY word /word
+FROM base AS idle
+FROM base AS step
+COPY --from=idle /word /said
+"""
 
 
 def test_what_a_build_mounts_is_gone_after_it(tmp_path):

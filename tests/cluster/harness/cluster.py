@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.cluster.harness.containerd import containerd
 from tests.cluster.harness.controlplane import Credentials, control_plane
 from tests.cluster.harness.daemon import Daemon
 from tests.cluster.harness.dns import coredns
-from tests.cluster.harness.images import base_images
+from tests.cluster.harness.images import Image, base_images
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.kubelet import kube_proxy, kubelet
 from tests.cluster.harness.loading import load_images
@@ -127,7 +128,9 @@ class Cluster:
         os.close(self.lock)
 
 
-def boot(name: str, *, nodes: int = 1, kept: bool = False, prepared: bool = False) -> Cluster:
+def boot(
+    name: str, *, nodes: int = 1, kept: bool = False, prepared: bool = False, images: Iterable[Image] = ()
+) -> Cluster:
     """A cluster with ready nodes and working name resolution; what crashed runs left is removed first.
 
     Args:
@@ -135,6 +138,7 @@ def boot(name: str, *, nodes: int = 1, kept: bool = False, prepared: bool = Fals
         nodes: how many.
         kept: whether it outlives this process (after `keep`).
         prepared: whether it begins with the large layers of the roles' images (see `Cluster.add_node`).
+        images: what its nodes hold beside the base images.
 
     Raises:
         FileExistsError: one of that name lives.
@@ -152,8 +156,8 @@ def boot(name: str, *, nodes: int = 1, kept: bool = False, prepared: bool = Fals
     try:
         for _ in range(nodes):
             cluster.add_node(prepared=prepared)
+        load_images(cluster.nodes, [*base_images(), *images], record.folder)  # while the control plane starts
         cluster.wait_ready()
-        load_images(cluster.nodes, base_images(), record.folder)
         cluster.kubectl.apply(coredns(record.addresses))
         cluster.kubectl.within("kube-system").wait("condition=Available", "deployment/coredns")
     except BaseException as error:

@@ -1,27 +1,31 @@
 """What the platform assumes of a cluster, installed together and waited for; and what only some tests need, later."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from tests.cluster.harness.access import Access
 from tests.cluster.harness.certificates import Authority
+from tests.cluster.harness.images import Image
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.loading import load_images
-from tests.cluster.harness.node import Node
 from tests.cluster.harness.operators import kserve, metrics_server, minio, training_operator
 
+PARTS = (metrics_server, minio, training_operator, kserve)
 
-def install_platform(kubectl: Kubectl, nodes: Sequence[Node], authority: Authority, scratch: Path) -> None:
-    """training-operator, KServe, metrics-server and MinIO, ready."""
-    parts = (minio, training_operator, kserve, metrics_server)
-    load_images(nodes, [part.image() for part in parts], scratch)
+
+def platform_images() -> list[Image]:
+    """What the nodes hold before `install_platform`."""
+    return [part.image() for part in PARTS]
+
+
+def install_platform(kubectl: Kubectl, authority: Authority) -> None:
+    """training-operator, KServe, metrics-server and MinIO, ready; the slowest to be ready begins."""
+    metrics_server.apply(kubectl)
     minio.apply(kubectl)
     training_operator.apply(kubectl)
     kserve.apply(kubectl, authority)
-    metrics_server.apply(kubectl)
-    for part in parts:
+    for part in reversed(PARTS):
         part.wait(kubectl)
 
 

@@ -13,7 +13,7 @@ from tests.cluster.harness.cluster import Cluster, boot
 from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.node import Node
 from tests.cluster.harness.operators import minio
-from tests.cluster.harness.platform import install_platform, require_platform
+from tests.cluster.harness.platform import install_platform, platform_images, require_platform
 from tests.cluster.harness.record import Record, Started, records
 from tests.cluster.harness.teardown import usable
 from tests.cluster.tools.build import binary
@@ -29,9 +29,9 @@ def new_name() -> str:
 @contextmanager
 def booted(name: str | None = None) -> Iterator[tuple[Access, Cluster]]:
     """A cluster of its own with the platform's operators, gone afterwards."""
-    cluster = boot(name or new_name(), prepared=True)
+    cluster = boot(name or new_name(), prepared=True, images=platform_images())
     try:
-        install_platform(cluster.kubectl, cluster.nodes, cluster.credentials.authority, cluster.record.folder)
+        install_platform(cluster.kubectl, cluster.credentials.authority)
         store = minio.wait(cluster.kubectl)
         yield Access(cluster.kubectl, cluster.nodes, store, str(cluster.record.addresses.host)), cluster
     finally:
