@@ -17,7 +17,7 @@ from components.captioning.work import Work
 from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import JOB, POD, Object, Ref, condition, selector_of, work_name
-from components.kubernetes.states import Admission, Idleness, has_failed, why_failed, why_none_runs
+from components.kubernetes.states import Admission, Idleness, has_failed, have_ended, why_failed, why_none_runs
 
 log = get_logger(__name__)
 _GONE_SECONDS = 180.0
@@ -69,7 +69,7 @@ def _follow(cluster: Cluster, ref: Ref, job: CaptionJob, tally: _Tally, tick: fl
     idleness, admission, last = Idleness(), Admission(), ""
     with Progress(job.step, len(tally.names), "units") as progress:
         progress.resume(tally.count())
-        for pods in cluster.observe(POD, selector_of(job.labels), math.inf, tick):
+        for pods in cluster.observe(POD, selector_of(job.labels), math.inf, tick, have_ended):
             last = next((why_failed(pod) for pod in pods if has_failed(pod)), last)
             progress.advance(tally.count() - progress.done)
             found = cluster.get(ref)

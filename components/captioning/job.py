@@ -21,7 +21,7 @@ CLIENT, ENGINE = "client", "engine"
 KEPT_SECONDS = 86_400  # a finished Job stays to be looked at, unless its step removes it
 # Settings and data that no other try makes better end the whole Job: exit codes of ConfigError and DataError.
 _FINAL = [2, 3]
-_PROBE_SECONDS = 5
+_PROBE_SECONDS = 2
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ watch or a restarted API server makes nothing wrong, only later.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from components.kubernetes.requests import AbsentError, ExpiredError, Patience, 
 T = TypeVar("T")
 FIELD_MANAGER = "clsp"
 DEFAULT_PATIENCE = Patience()
+_SOON_SECONDS = 1.0
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -84,13 +86,27 @@ class Cluster:
         if wait_seconds:
             self.wait_for(ref, lambda item: item is None, wait_seconds, "be gone")
 
-    def observe(self, kind: Kind, selector: str, seconds: float, tick: float) -> Iterator[list[Object]]:
-        """All matching objects: now, after every change, and at least every ``tick`` seconds, for ``seconds``."""
-        yield from self._observe(kind, {"labelSelector": selector}, seconds, tick)
+    def observe(
+        self,
+        kind: Kind,
+        selector: str,
+        seconds: float,
+        tick: float,
+        soon: Callable[[list[Object]], bool] = lambda _: False,
+    ) -> Iterator[list[Object]]:
+        """All matching objects: now, after every change, and at least every ``tick`` seconds, for ``seconds``.
+
+        ``soon`` tells from the objects that what owns them is about to change, which no event of theirs will say: then
+        they are given every second.
+        """
+        query = {"labelSelector": selector}
+        yield from self._observe(kind, query, seconds, lambda items: min(tick, _SOON_SECONDS) if soon(items) else tick)
 
     def wait_for(self, ref: Ref, check: Callable[[Object | None], T | None], seconds: float, purpose: str) -> T:
         """The first result of ``check`` over the object (None while there is none) that is neither None nor False."""
-        for items in self._observe(ref.kind, {"fieldSelector": f"metadata.name={ref.name}"}, seconds, seconds):
+        for items in self._observe(
+            ref.kind, {"fieldSelector": f"metadata.name={ref.name}"}, seconds, lambda _: seconds
+        ):
             result = check(items[0] if items else None)
             if result is not None and result is not False:
                 return result
@@ -113,26 +129,31 @@ class Cluster:
             stamp, _, rest = line.partition(" ")
             yield stamp, rest
 
-    def _observe(self, kind: Kind, query: Mapping[str, Any], seconds: float, tick: float) -> Iterator[list[Object]]:
+    def _observe(
+        self, kind: Kind, query: Mapping[str, Any], seconds: float, tick: Callable[[list[Object]], float]
+    ) -> Iterator[list[Object]]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             items, version = self._list(kind, query)
             known = {item["metadata"]["uid"]: item for item in items}
             yield list(known.values())
-            for change in self._changes(kind, query, version, deadline, tick):
+            for change in self._changes(kind, query, version, deadline, partial(_pace, tick, known)):
                 _update(known, change)
                 yield list(known.values())
 
     def _changes(
-        self, kind: Kind, query: Mapping[str, Any], version: str, deadline: float, tick: float
+        self, kind: Kind, query: Mapping[str, Any], version: str, deadline: float, tick: Callable[[], float]
     ) -> Iterator[Object | None]:
         """Changes after ``version``, and None at every tick; ends when the objects have to be listed again."""
         while (left := deadline - time.monotonic()) > 0:
-            wanted = {"watch": "true", "resourceVersion": version, "timeoutSeconds": max(1, int(min(tick, left)))}
+            pace = tick()
+            wanted = {"watch": "true", "resourceVersion": version, "timeoutSeconds": max(1, int(min(pace, left)))}
             try:
-                for change in self._watch(kind, {**query, **wanted}, tick):
+                for change in self._watch(kind, {**query, **wanted}, pace):
                     version = change["object"]["metadata"]["resourceVersion"]
                     yield change
+                    if tick() < pace:
+                        break
             except ExpiredError:
                 self._requests.pause()
                 return
@@ -219,6 +240,10 @@ def _context_namespace(file: str | None, context: str) -> str:
 
 def _root(kind: Kind) -> str:
     return f"/api/{kind.api_version}" if "/" not in kind.api_version else f"/apis/{kind.api_version}"
+
+
+def _pace(tick: Callable[[list[Object]], float], known: Mapping[str, Object]) -> float:
+    return tick(list(known.values()))
 
 
 def _update(known: dict[str, Object], change: Object | None) -> None:

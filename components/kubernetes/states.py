@@ -1,7 +1,7 @@
 """What a pod's status means to its owner: did it run, why does it wait, what ended it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from components.kubernetes.objects import Object
 
@@ -9,6 +9,11 @@ from components.kubernetes.objects import Object
 def has_run(pod: Object) -> bool:
     """Whether the pod's containers have been started."""
     return pod.get("status", {}).get("phase") in ("Running", "Succeeded", "Failed")
+
+
+def have_ended(pods: Collection[Object]) -> bool:
+    """Whether there were pods and none of them runs any more: what owns them is about to say so, too."""
+    return bool(pods) and all(pod.get("status", {}).get("phase") in ("Succeeded", "Failed") for pod in pods)
 
 
 def has_failed(pod: Object) -> bool:

@@ -20,6 +20,7 @@ from components.kubernetes.objects import (
     work_name,
 )
 from components.kubernetes.requests import explain
+from components.kubernetes.states import have_ended
 from tests.components.kubernetes.fake_api import fake_cluster
 
 PODS = "/api/v1/namespaces/team-a/pods"
@@ -116,6 +117,19 @@ def test_observing_ends_at_its_deadline_and_ticks_until_then(fake, monkeypatch):
     watched = lambda: sum("watch" in query for _, _, query in api.requests)  # noqa: E731
     monkeypatch.setattr("components.kubernetes.client.time", SimpleNamespace(monotonic=lambda: 1.1 * watched()))
     assert len(list(cluster.observe(POD, "", seconds=2.2, tick=1))) == 3, "now, and after each of two watches of a tick"
+
+
+def test_once_all_pods_have_ended_what_owns_them_is_looked_at_every_second(fake):
+    api, cluster = fake
+    cluster.apply(pod("a", "Running"))
+    for number, _ in enumerate(cluster.observe(POD, "", 60, tick=50, soon=have_ended)):
+        if number == 0:
+            cluster.apply(pod("a", "Succeeded"))  # no event follows it
+        if number == 3:
+            break
+    waits = [query["timeoutSeconds"] for _, _, query in api.requests if "watch" in query]
+    assert waits[0] in ("49", "50")
+    assert set(waits[1:]) == {"1"}
 
 
 def test_waiting_says_what_did_not_happen(fake):
