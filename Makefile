@@ -76,7 +76,7 @@ cluster-tools: $(READY) $(if $(CLSP_TEST_KUBECONTEXT),,cluster-packages)  ## Bui
 check: $(READY)  ## Format, lint, types, layers, and whether the compiled flows are up to date
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers=$(WORKERS)
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pipelines.chart --check
 	@$(BIN)/python -m pipelines.compile --check
