@@ -14,6 +14,7 @@ import pytest
 
 from clsp.errors import ClspError, EndpointError, StorageError
 from clsp.storage import ObjectStore, open_store
+from clsp.storage import open as opening
 from clsp.storage.ledger import Ledger, Share
 from clsp.storage.s3 import S3Store
 from clsp.storage.steps import step_key
@@ -142,13 +143,14 @@ def test_a_store_that_fails_now_and_then_ends_the_step_or_not_but_loses_nothing(
 
 @pytest.fixture
 def through(s3_environment, monkeypatch):
-    """A store behind a proxy that makes the given cuts."""
+    """A store behind a proxy that makes the given cuts; it tries again as often as ever, only sooner."""
 
     @contextmanager
     def opened(cuts: Cuts, uri: str):
         server = urlsplit(s3_environment.endpoint)
         with cutting_proxy(server.hostname, server.port, cuts) as port, monkeypatch.context() as changed:
             changed.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+            changed.setattr(opening, "_RETRIES", opening._RETRIES.new(backoff_factor=0.01))
             yield open_store(uri)
 
     return opened

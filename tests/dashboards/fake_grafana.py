@@ -119,7 +119,7 @@ def running_grafana(prefix: str = "") -> Iterator[FakeGrafana]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     grafana.url = f"http://127.0.0.1:{server.server_port}{prefix}"
     try:

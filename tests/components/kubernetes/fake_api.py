@@ -59,6 +59,7 @@ class FakeApi:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes, between which it waits 40 ms
 
     def log_message(self, *_):
         pass
