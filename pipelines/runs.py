@@ -46,7 +46,10 @@ def remote_arguments(flow: str, store: str, run_id: str, config: Config, values:
 def run_locally(
     flow: str, store: str, run_id: str, config: Config, values: dict[str, str], log: Path | None = None
 ) -> list[StepReport]:
-    """Run ``flow`` and return what its steps report, in flow order; its log is kept in the store."""
+    """Run ``flow`` and return what its steps report, in flow order; its log is kept in the store.
+
+    Without ``log`` it is written to a temporary file, which stays where a run fails: the error names it.
+    """
     opened = open_store(store)
     arguments = run_arguments(flow, opened.uri, run_id, config, values)
     where = log or Path(tempfile.gettempdir()) / f"clsp-{run_id}.log"
@@ -54,6 +57,8 @@ def run_locally(
         run_flow(flow, arguments, where, Console().show)
     finally:
         opened.put_file(log_key(run_id), where)
+    if log is None:
+        where.unlink()
     reports = read_reports(opened, run_id)
     return [reports[step] for step in STEPS if step in reports]
 

@@ -72,7 +72,7 @@ def start_small_flow(source: Path, store: str) -> subprocess.Popen:
     """The same by the command line, in a process group of its own whose processes all hold ``MARK`` = ``store``."""
     command = [sys.executable, "-m", "pipelines.cli", "run", "full", "--data", str(source), "--store", store]
     command += ["--metadata", str(source / "metadata.csv"), "--config", str(SMALL), "--json"]
-    environment = {**os.environ, MARK: store}
+    environment = {**os.environ, MARK: store, "TMPDIR": str(source.parent)}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment
     )

@@ -1,5 +1,6 @@
 """``clsp run``, ``runs`` and ``schedule`` as a person and a program use them, over KFP and over a store."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,11 +10,15 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from clsp.config import Config
 from clsp.errors import ClspError, ConfigError, DataError, KfpError
+from clsp.storage import open_store
 from clsp.storage.manifest import Counts
 from clsp.storage.steps import Outcome, make_recipe
 from components.runner import execute, step_entry
 from pipelines.cli import app
+from pipelines.local import FlowError, FlowFailure
+from pipelines.runs import run_locally
 from tests.captioning import voice, wav
 from tests.pipelines.kfp_api.connecting import SUCCESS
 
@@ -61,6 +66,22 @@ def test_the_environment_names_the_api_and_local_overrides_it(kfp_api, config, m
     assert len(kfp_api.state.runs) == 1
     with pytest.raises(ConfigError, match="needs --data"):
         clsp("run", "data", "--store", str(tmp_path), "--local", "--config", config)
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_the_log_is_kept_in_the_store_and_beside_it_only_where_an_error_names_it(tmp_path, monkeypatch, ends):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def run(_flow, _arguments, log, _show):
+        log.write_text("what happened")
+        if ends == "badly":
+            raise FlowError(FlowFailure("ingest", "no", "", 3), log)
+
+    monkeypatch.setattr("pipelines.runs.run_flow", run)
+    with contextlib.suppress(FlowError):
+        run_locally("data", str(tmp_path / "store"), "r", Config(), {"source": "x", "metadata": ""})
+    assert open_store(str(tmp_path / "store")).get("logs/r.log") == b"what happened"
+    assert (tmp_path / "clsp-r.log").exists() == (ends == "badly")
 
 
 def test_ctrl_c_leaves_the_run_running(kfp_api, config):
