@@ -17,7 +17,7 @@ from components.captioning.work import Work
 from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.objects import JOB, POD, Object, Ref, condition, selector_of, work_name
-from components.kubernetes.states import Admission, Idleness, has_failed, have_ended, why_failed, why_none_runs
+from components.kubernetes.states import Admission, Ending, Idleness, has_failed, why_failed, why_none_runs
 
 log = get_logger(__name__)
 _GONE_SECONDS = 180.0
@@ -69,7 +69,7 @@ def _follow(cluster: Cluster, ref: Ref, job: CaptionJob, tally: _Tally, tick: fl
     idleness, admission, last = Idleness(), Admission(), ""
     with Progress(job.step, len(tally.names), "units") as progress:
         progress.resume(tally.count())
-        for pods in cluster.observe(POD, selector_of(job.labels), math.inf, tick, have_ended):
+        for pods in cluster.observe(POD, selector_of(job.labels), math.inf, tick, Ending()):
             last = next((why_failed(pod) for pod in pods if has_failed(pod)), last)
             progress.advance(tally.count() - progress.done)
             found = cluster.get(ref)
@@ -78,15 +78,21 @@ def _follow(cluster: Cluster, ref: Ref, job: CaptionJob, tally: _Tally, tick: fl
             if condition(found, "Complete"):
                 return
             if failed := condition(found, "Failed"):
-                raise _reason(pods) or EndpointError(
-                    f"{job.name}: {failed.get('message', failed.get('reason', 'failed'))}; the last worker: {last}",
-                    hint="finished units are kept: run again when the cause is mended",
-                )
+                raise _failure(job, failed, cluster.find(POD, selector_of(job.labels)), last)
             if idleness.seconds(found, pods) > job.settings.pending_seconds:
                 raise _stuck(job, pods)
             if admission.seconds(found) > job.settings.timeout_seconds + _GONE_SECONDS:
                 break
     raise EndpointError(f"{ref} did not end in time", hint=f"raise cluster.{job.step}.timeout_seconds")
+
+
+def _failure(job: CaptionJob, failed: Object, pods: list[Object], last: str) -> ClspError:
+    """Why the Job failed: ``pods`` as they are now, which may be later than those of the turn that saw it fail."""
+    last = next((why_failed(pod) for pod in pods if has_failed(pod)), last)
+    return _reason(pods) or EndpointError(
+        f"{job.name}: {failed.get('message', failed.get('reason', 'failed'))}; the last worker: {last}",
+        hint="finished units are kept: run again when the cause is mended",
+    )
 
 
 def _reason(pods: list[Object]) -> ClspError | None:

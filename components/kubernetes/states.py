@@ -5,15 +5,12 @@ from collections.abc import Callable, Collection, Iterable
 
 from components.kubernetes.objects import Object
 
+_MOMENT_SECONDS = 10.0
+
 
 def has_run(pod: Object) -> bool:
     """Whether the pod's containers have been started."""
     return pod.get("status", {}).get("phase") in ("Running", "Succeeded", "Failed")
-
-
-def have_ended(pods: Collection[Object]) -> bool:
-    """Whether there were pods and none of them runs any more: what owns them is about to say so, too."""
-    return bool(pods) and all(pod.get("status", {}).get("phase") in ("Succeeded", "Failed") for pod in pods)
 
 
 def has_failed(pod: Object) -> bool:
@@ -70,6 +67,23 @@ class Idleness:
         if is_queued(job) or any(map(has_run, pods)):
             self._since = self._clock()
         return self._clock() - self._since
+
+
+class Ending:
+    """Whether the last pod ended a moment ago: what owns them is about to say so, unless it waits with its next try."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: float | None = None
+
+    def __call__(self, pods: Collection[Object]) -> bool:
+        """Asked of the pods as they are now."""
+        if not pods or not all(pod.get("status", {}).get("phase") in ("Succeeded", "Failed") for pod in pods):
+            self._since = None
+            return False
+        now = self._clock()
+        self._since = now if self._since is None else self._since
+        return now - self._since < _MOMENT_SECONDS
 
 
 class Admission:

@@ -24,6 +24,7 @@ from components.kubernetes.objects import POD, labels_of, new_object
 from components.kubernetes.pods import QUEUE_LABEL
 from components.verify.main import make_work as make_verify_work
 from tests.captioning import QUICK, describer, describing, save_voices
+from tests.cluster.harness.waiting import until
 from tests.components.kubernetes.fake_api import fake_cluster
 from tests.components.kubernetes.manifests import check
 
@@ -254,10 +255,19 @@ def test_the_step_follows_to_the_end_and_cleans_up(follow, capfd):
     assert '"step":"annotate","done":2,"total":2' in capfd.readouterr().err
 
 
-def test_the_last_words_of_a_worker_reach_the_step(follow):
+@pytest.mark.parametrize("told", [True, False])
+def test_the_last_words_of_a_worker_reach_the_step_even_if_no_event_of_its_pod_did(follow, told):
+    api, play, _ = follow
     words = orjson.dumps(to_document(EndpointError("no answer", hint="look at the engine"))).decode()
     ended = {"name": "client", "state": {"terminated": {"exitCode": 5, "message": words}}}
-    error = follow[1]("Failed", {"phase": "Failed", "containerStatuses": [ended]})
+    status = {"phase": "Failed", "containerStatuses": [ended]}
+    if not told:
+        until("the pods are watched", lambda: any("watch" in query for _, _, query in api.requests), 30)
+        (job,) = (item for path, item in api.objects.items() if path.startswith(JOBS))
+        pod = new_object(POD, "p-1", labels_of("annotate", job["metadata"]["name"]), status=status)
+        pod["metadata"] |= {"uid": "1", "resourceVersion": "1"}
+        api.objects[f"{PODS}/p-1"] = pod
+    error = play("Failed", status if told else None)
     assert (type(error), error.args[0], error.hint) == (EndpointError, "no answer", "look at the engine")
 
 

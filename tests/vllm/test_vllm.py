@@ -175,7 +175,7 @@ def test_a_client_that_goes_away_frees_the_engine(omni):
 def test_a_client_killed_at_half_time_has_the_engine_do_hardly_anything_twice(omni, store):
     rows = 180
     captioner = {"url": omni.url, "model": "omni", "timeout_seconds": 300, "concurrency": 4}
-    values = {"captioner": captioner, "views": 2, "sampling": {"max_tokens": 256}, "segments_per_unit": 7, "seed": 5}
+    values = {"captioner": captioner, "views": 2, "sampling": {"max_tokens": 512}, "segments_per_unit": 7, "seed": 5}
     settings, segments = orjson.dumps(values).decode(), save_voices(store, rows // 3)
     code = "import sys; from components.annotate.main import run; "
     code += "run(store=sys.argv[1], run_id='a', settings=sys.argv[2], segments=sys.argv[3])"

@@ -13,7 +13,7 @@ from components.kubernetes.cancelling import cancelling
 from components.kubernetes.client import Cluster
 from components.kubernetes.logs import LogTail
 from components.kubernetes.objects import POD, Object, Ref, owned, selector_of, work_name
-from components.kubernetes.states import Admission, Idleness, has_failed, have_ended, why_failed, why_none_runs
+from components.kubernetes.states import Admission, Ending, Idleness, has_failed, why_failed, why_none_runs
 from components.train.cluster.backends import BACKENDS, Backend
 from components.train.cluster.submission import ATTEMPT, ORDER, Submission, companions
 from components.train.exchange import Exchange
@@ -93,7 +93,7 @@ class _Training:
         exchange = Exchange(self.store, self.order.checkpoints, submission.attempt)
         tail = LogTail(self.cluster, self.backend.container)
         work, idleness, admission = self.settings.train, Idleness(), Admission()
-        for pods in self.cluster.observe(POD, selector_of(submission.labels), math.inf, self.tick_seconds, have_ended):
+        for pods in self.cluster.observe(POD, selector_of(submission.labels), math.inf, self.tick_seconds, Ending()):
             tail.show(pods)
             self.failed.update({pod["metadata"]["uid"]: why_failed(pod) for pod in pods if has_failed(pod)})
             job = self.cluster.get(ref)

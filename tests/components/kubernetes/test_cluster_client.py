@@ -20,7 +20,7 @@ from components.kubernetes.objects import (
     work_name,
 )
 from components.kubernetes.requests import explain
-from components.kubernetes.states import have_ended
+from components.kubernetes.states import Ending
 from tests.components.kubernetes.fake_api import fake_cluster
 
 PODS = "/api/v1/namespaces/team-a/pods"
@@ -122,7 +122,7 @@ def test_observing_ends_at_its_deadline_and_ticks_until_then(fake, monkeypatch):
 def test_once_all_pods_have_ended_what_owns_them_is_looked_at_every_second(fake):
     api, cluster = fake
     cluster.apply(pod("a", "Running"))
-    for number, _ in enumerate(cluster.observe(POD, "", 60, tick=50, soon=have_ended)):
+    for number, _ in enumerate(cluster.observe(POD, "", 60, tick=50, soon=Ending())):
         if number == 0:
             cluster.apply(pod("a", "Succeeded"))  # no event follows it
         if number == 3:

@@ -1,9 +1,10 @@
-"""Waiting in a queue is not waiting for a node: only the second makes work stuck."""
+"""What the states of pods and their owners mean: waiting in a queue is no waiting for a node, an end is soon told."""
 
-from components.kubernetes.states import Admission, Idleness
+from components.kubernetes.states import Admission, Ending, Idleness
 
 FREE, HELD, HELD_TRAINING = {"spec": {}}, {"spec": {"suspend": True}}, {"spec": {"runPolicy": {"suspend": True}}}
 RUNNING, PENDING = {"status": {"phase": "Running"}}, {"status": {"phase": "Pending"}}
+ENDED, FAILED = {"status": {"phase": "Succeeded"}}, {"status": {"phase": "Failed"}}
 
 
 def idleness():
@@ -45,3 +46,18 @@ def test_only_time_since_the_last_admission_counts_toward_a_timeout():
         assert admission.seconds(FREE) == 60.0
         clock[0] += 60.0
         assert admission.seconds(FREE) == 120.0
+
+
+def test_the_end_is_near_for_a_moment_after_the_last_pod_ended():
+    clock = [0.0]
+    ending = Ending(lambda: clock[0])
+    assert not ending([])
+    assert not ending([ENDED, RUNNING])
+    clock[0] = 500.0
+    assert ending([ENDED, FAILED])
+    clock[0] = 509.0
+    assert ending([ENDED, FAILED])
+    clock[0] = 511.0
+    assert not ending([ENDED, FAILED]), "its owner waits with the next try"
+    assert not ending([ENDED, RUNNING])
+    assert ending([ENDED, ENDED])
