@@ -174,7 +174,8 @@ def test_a_client_that_goes_away_frees_the_engine(omni):
 
 def test_a_client_killed_at_half_time_has_the_engine_do_hardly_anything_twice(omni, store):
     rows = 180
-    captioner = {"url": omni.url, "model": "omni", "timeout_seconds": 300, "concurrency": 4}
+    # Two at a time: on a busy disk it takes up to a second until an answer is noted, in which few may come.
+    captioner = {"url": omni.url, "model": "omni", "timeout_seconds": 300, "concurrency": 2}
     values = {"captioner": captioner, "views": 2, "sampling": {"max_tokens": 512}, "segments_per_unit": 7, "seed": 5}
     settings, segments = orjson.dumps(values).decode(), save_voices(store, rows // 3)
     code = "import sys; from components.annotate.main import run; "
