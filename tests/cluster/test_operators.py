@@ -26,7 +26,8 @@ def replica(image: str, command: str) -> dict:
 
 def test_a_training_job_of_two_pods_completes(cluster, namespace):
     kubectl = cluster.kubectl.within(namespace)
-    listen = 'timeout 200 nc -l -p "$MASTER_PORT"'
+    # A caller that gives up after it has connected says nothing, and calls again.
+    listen = """timeout 200 sh -c 'until nc -l -p "$MASTER_PORT" | grep rank; do :; done'"""
     master = f"$(address $MASTER_ADDR.{namespace}.svc.cluster.local)"
     say = f'echo "rank $RANK of $WORLD_SIZE" | nc -w 5 "{master}" "$MASTER_PORT"'
     tell = f"{RESOLVE}; until {say}; do sleep 1; done"
