@@ -6,7 +6,7 @@ watch or a restarted API server makes nothing wrong, only later.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,7 +92,7 @@ class Cluster:
         selector: str,
         seconds: float,
         tick: float,
-        soon: Callable[[list[Object]], bool] = lambda _: False,
+        soon: Callable[[Collection[Object]], bool] = lambda _: False,
     ) -> Iterator[list[Object]]:
         """All matching objects: now, after every change, and at least every ``tick`` seconds, for ``seconds``.
 
@@ -130,14 +130,14 @@ class Cluster:
             yield stamp, rest
 
     def _observe(
-        self, kind: Kind, query: Mapping[str, Any], seconds: float, tick: Callable[[list[Object]], float]
+        self, kind: Kind, query: Mapping[str, Any], seconds: float, tick: Callable[[Collection[Object]], float]
     ) -> Iterator[list[Object]]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             items, version = self._list(kind, query)
             known = {item["metadata"]["uid"]: item for item in items}
             yield list(known.values())
-            for change in self._changes(kind, query, version, deadline, partial(_pace, tick, known)):
+            for change in self._changes(kind, query, version, deadline, partial(tick, known.values())):
                 _update(known, change)
                 yield list(known.values())
 
@@ -240,10 +240,6 @@ def _context_namespace(file: str | None, context: str) -> str:
 
 def _root(kind: Kind) -> str:
     return f"/api/{kind.api_version}" if "/" not in kind.api_version else f"/apis/{kind.api_version}"
-
-
-def _pace(tick: Callable[[list[Object]], float], known: Mapping[str, Object]) -> float:
-    return tick(list(known.values()))
 
 
 def _update(known: dict[str, Object], change: Object | None) -> None:

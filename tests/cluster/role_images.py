@@ -72,7 +72,8 @@ def import_built(cluster: Access, out: Path) -> None:
 def _archives(torch: str, roles: list[str]) -> list[Path]:
     """An archive of each role's image of the code as it is; what is not there is built, what is outdated goes."""
     folder = CACHE / "tested"
-    files = {role: folder / f"{role}-{torch}-{code_hash()}.tar" for role in roles}
+    code = code_hash()
+    files = {role: folder / f"{role}-{torch}-{code}.tar" for role in roles}
     if missing := [role for role, file in files.items() if not file.exists()]:
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, *BUILD, "--torch", torch, "--out", str(folder), *missing], check=True)

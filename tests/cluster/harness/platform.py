@@ -11,7 +11,7 @@ from tests.cluster.harness.kubectl import Kubectl
 from tests.cluster.harness.loading import load_images
 from tests.cluster.harness.operators import kserve, metrics_server, minio, training_operator
 
-PARTS = (metrics_server, minio, training_operator, kserve)
+PARTS = (minio, training_operator, kserve, metrics_server)
 
 
 def platform_images() -> list[Image]:
@@ -25,7 +25,7 @@ def install_platform(kubectl: Kubectl, authority: Authority) -> None:
     minio.apply(kubectl)
     training_operator.apply(kubectl)
     kserve.apply(kubectl, authority)
-    for part in reversed(PARTS):
+    for part in PARTS:
         part.wait(kubectl)
 
 
